@@ -1,0 +1,108 @@
+"""Immutable bytes under their digest, in a local folder."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from threefold.errors import NotFound, StoreError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def digest_of(data: bytes) -> str:
+    """The sha256 of some bytes, hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class Objects:
+    """A folder of immutable objects.
+
+    Promises: putting the same bytes twice keeps one copy; a half-written object is never visible under its
+    digest; bytes are checked against their digest when read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, digest: str) -> Path:
+        """Where the object lies; two letters make the folder."""
+        return self.root / digest[:2] / digest[2:]
+
+    def has(self, digest: str) -> bool:
+        """Whether the object is here."""
+        return self.path(digest).is_file()
+
+    def put(self, data: bytes) -> str:
+        """Keep some bytes; returns their digest.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written; nothing half-written stays.
+        """
+        digest = digest_of(data)
+        target = self.path(digest)
+        if target.is_file():
+            return digest
+        try:
+            self._write(data, target)
+        except OSError as error:
+            raise _disk_error(error, self.root) from error
+        return digest
+
+    def _write(self, data: bytes, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".half-", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def get(self, digest: str) -> bytes:
+        """The bytes of an object.
+
+        Raises:
+            NotFound: there is no such object.
+            StoreError: the bytes no longer match their digest.
+        """
+        try:
+            data = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(
+                f"object {digest[:12]} is not in the store", str(self.root), "run the step that made it again"
+            ) from None
+        if digest_of(data) != digest:
+            raise StoreError(
+                f"object {digest[:12]} is damaged: its bytes do not match its digest",
+                str(self.path(digest)),
+                "delete that file and run again; the step that made it will rebuild it",
+            )
+        return data
+
+    def put_table(self, table: pl.DataFrame) -> str:
+        """Keep a table as Parquet; equal tables of one Polars version give one digest."""
+        buffer = BytesIO()
+        table.write_parquet(buffer, compression="zstd", statistics=True)
+        return self.put(buffer.getvalue())
+
+    def get_table(self, digest: str) -> pl.DataFrame:
+        """A table read back, verified."""
+        import polars as pl  # 170 ms: only who reads tables pays for it
+
+        return pl.read_parquet(BytesIO(self.get(digest)))
+
+
+def _disk_error(error: OSError, root: Path) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError("the disk is full", str(root), "free some space and run again; nothing half-written was kept")
+    return StoreError(f"cannot write: {error.strerror}", str(root), "check that the folder exists and is writable")

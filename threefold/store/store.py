@@ -1,0 +1,192 @@
+"""Store: transactions over the catalogue, objects beside it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, text
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.sql.base import Executable
+
+from threefold.errors import StoreError
+from threefold.records import utc_now
+from threefold.store import schema
+from threefold.store.events import GENESIS, canonical, chain
+from threefold.store.objects import Objects
+
+BUSY_TIMEOUT_S = 60  # a writer waits its turn this long; transactions here last milliseconds
+
+
+class Writer:
+    """One open transaction: changes and the events that record them, committed together or not at all."""
+
+    def __init__(self, connection: Connection, actor: str) -> None:
+        self.connection = connection
+        self.actor = actor
+        self.now = utc_now().isoformat()
+
+    def execute(self, statement: Executable, rows: Any = None) -> CursorResult[Any]:
+        """Run one statement of SQLAlchemy Core inside the transaction."""
+        result: CursorResult[Any] = self.connection.execute(statement, rows)
+        return result
+
+    def event(self, kind: str, subject: str, body: Mapping[str, Any] | None = None) -> int:
+        """Append one event to the chain.
+
+        Args:
+            kind: "noun.verb", as in "release.created".
+            subject: what it is about, as in "model flight-delays/3".
+            body: the numbers and names a reader will want; plain JSON values.
+        Returns:
+            The event's number.
+        """
+        last = self.connection.execute(
+            select(schema.events.c.seq, schema.events.c.hash).order_by(schema.events.c.seq.desc()).limit(1)
+        ).first()
+        seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
+        written = canonical(body or {})
+        digest = chain(previous, seq, self.now, kind, subject, self.actor, written)
+        self.connection.execute(
+            insert(schema.events).values(
+                seq=seq, at=self.now, kind=kind, subject=subject, actor=self.actor, body=written,
+                previous=previous, hash=digest,
+            )
+        )  # fmt: skip
+        return seq
+
+
+class Store:
+    """The one memory of a project.
+
+    Promises: what a transaction acknowledged survives the death of the process; a half-written object is never
+    visible; writers queue instead of failing; a store written by a newer Threefold is refused, not damaged.
+
+    >>> import tempfile, pathlib
+    >>> store = Store.open(pathlib.Path(tempfile.mkdtemp()))
+    >>> with store.write() as tx:
+    ...     tx.event("project.created", "project demo")
+    1
+    """
+
+    def __init__(self, root: Path, engine: Engine, url: str) -> None:
+        self.root = root
+        self.url = url
+        self.engine = engine
+        self.objects = Objects(root / "objects")
+
+    @classmethod
+    def open(cls, root: Path, *, url: str | None = None) -> Store:
+        """Open the store in a folder, creating or migrating it where needed.
+
+        Args:
+            root: the folder for objects, logs and the embedded catalogue; usually `<project>/.threefold`.
+            url: a database URL for the catalogue; default is SQLite inside `root`.
+        Raises:
+            StoreError: the folder cannot be written, or the store was written by a newer Threefold.
+        """
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the store: {error.strerror}", str(root), "check the folder's rights") from error
+        address = url or f"sqlite:///{root / 'catalogue.db'}"
+        engine = _engine(address)
+        store = cls(root, engine, address)
+        store._prepare()
+        return store
+
+    def _prepare(self) -> None:
+        try:
+            revision = self.revision()
+        except DatabaseError as error:
+            raise StoreError(
+                "the catalogue cannot be read: it is damaged or not a catalogue", self.url, "restore it from a backup"
+            ) from error
+        if revision != schema.HEAD:
+            from threefold.store.upgrade import upgrade  # Alembic costs 400 ms: only a store that changes pays
+
+            upgrade(self, revision)
+
+    def revision(self) -> str | None:
+        """The migration the catalogue stands at; None for an empty one."""
+        with self.engine.connect() as connection:
+            return self.revision_in(connection)
+
+    @staticmethod
+    def revision_in(connection: Connection) -> str | None:
+        """The same, seen from inside a transaction."""
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+        return row[0] if row else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; it sees one consistent state."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, actor: str | None = None) -> Iterator[Writer]:
+        """One transaction. Writers queue; on an exception nothing of it stays.
+
+        Raises:
+            StoreError: the disk is full or the catalogue stayed locked longer than BUSY_TIMEOUT_S.
+        """
+        try:
+            with self.engine.connect() as connection:
+                if self.engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                else:
+                    connection.execute(select(func.pg_advisory_xact_lock(0x3F01D)))
+                yield Writer(connection, actor or _actor())
+                connection.commit()
+        except OperationalError as error:
+            raise _catalogue_error(error, self.url) from error
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def new_id() -> str:
+    """A fresh id, 32 hex letters."""
+    return uuid.uuid4().hex
+
+
+def _actor() -> str:
+    return os.environ.get("THREEFOLD_ACTOR") or getpass.getuser()
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, so that a writer takes its lock at once
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # acknowledged means on disk, also against a power cut
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    return engine
+
+
+def _catalogue_error(error: OperationalError, url: str) -> StoreError:
+    cause = str(error.orig)
+    if "full" in cause:
+        return StoreError("the disk is full", url, "free some space and run again; nothing half-written was kept")
+    if "locked" in cause:
+        return StoreError(
+            f"the catalogue was locked for {BUSY_TIMEOUT_S} s", url, "find the process that holds it, then try again"
+        )
+    return StoreError(f"the catalogue cannot be used: {cause}", url, "check the disk and the address of the store")
