@@ -1,0 +1,37 @@
+import pytest
+
+from threefold.errors import GateFailed, Refused
+from threefold.records import GateResult
+from threefold.registry import approvals, versions
+
+GOOD = GateResult("roc_auc", True, 0.74, ">= 0.70", "roc_auc is 0.74, 0.04 over the limit")
+BAD = GateResult("cost", False, 14.0, "<= 12", "cost is 14, 2 over the limit")
+
+
+@pytest.fixture
+def version(store, lineage):
+    return versions.register(store, "demo", "bundle", "run", {}, lineage)
+
+
+def test_the_rule_approves_when_every_gate_passed(store, version):
+    assert approvals.by_rule(store, version, [GOOD]).by == "rule"
+    assert versions.get(store, "demo", 1).status == "approved"
+
+
+def test_the_rule_refuses_with_the_sentence_of_the_gate(store, version):
+    with pytest.raises(GateFailed, match="2 over the limit"):
+        approvals.by_rule(store, version, [GOOD, BAD])
+    assert versions.get(store, "demo", 1).status == "refused"
+    assert approvals.of(store, "demo", 1) == ()
+
+
+def test_nothing_tested_is_not_approved(store, version):
+    with pytest.raises(Refused, match="no gate was run"):
+        approvals.by_rule(store, version, [])
+
+
+def test_a_person_approves_with_a_name_and_a_reason(store, version):
+    approval = approvals.approve(store, version, "Ada", "checked by hand")
+    assert approvals.of(store, "demo", 1) == (approval,)
+    with pytest.raises(Refused, match="name and a reason"):
+        approvals.approve(store, version, "Ada", " ")

@@ -1,0 +1,79 @@
+"""Approvals: who said a version may be released, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from threefold.errors import GateFailed, Refused
+from threefold.records import GateResult, ModelVersion
+from threefold.registry import versions
+from threefold.store import Store, new_id
+from threefold.store.schema import approvals
+
+RULE = "rule"  # who approves when every gate passed and nobody had to be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One yes to one version."""
+
+    id: str
+    name: str
+    number: int
+    by: str  # a person, or "rule"
+    reason: str
+    at: datetime
+
+
+def approve(store: Store, version: ModelVersion, by: str, reason: str) -> Approval:
+    """Record that somebody lets a version go to production, and make it approved.
+
+    Raises:
+        Refused: nobody or no reason is named.
+    """
+    label = versions.subject(version.name, version.number)
+    if not by.strip() or not reason.strip():
+        raise Refused("an approval needs a name and a reason", label, "say who approves, and why")
+    with store.write() as tx:
+        row = {"id": new_id(), "name": version.name, "number": version.number, "by": by, "reason": reason, "at": tx.now}
+        tx.execute(insert(approvals).values(**row))
+        tx.event("approval.given", label, {"by": by, "reason": reason})
+        versions.move_status(tx, version.name, version.number, "approved", reason, store.url)
+    return Approval(row["id"], version.name, version.number, by, reason, datetime.fromisoformat(tx.now))  # type: ignore[arg-type]  # the dict mixes types; the id is text
+
+
+def by_rule(store: Store, version: ModelVersion, results: Sequence[GateResult]) -> Approval:
+    """Approve a version if every gate passed; otherwise mark it refused.
+
+    Raises:
+        GateFailed: at least one gate said no; the error carries each sentence.
+        Refused: there are no results: nothing was tested, so nothing is known.
+    """
+    label = versions.subject(version.name, version.number)
+    if not results:
+        raise Refused(
+            "no gate was run, so nothing speaks for this version", label, "run the gates: threefold run gates"
+        )
+    failed = [result for result in results if not result.passed]
+    if failed:
+        sentences = "; ".join(result.sentence for result in failed)
+        versions.set_status(store, version.name, version.number, "refused", sentences)
+        count = (
+            f"{len(failed)} of {len(results)} gates failed" if len(failed) > 1 else f"gate {failed[0].gate!r} failed"
+        )
+        raise GateFailed(f"{count}: {sentences}", label, "better the model, or change the gate in threefold.yaml")
+    return approve(store, version, RULE, f"all {len(results)} gates passed")
+
+
+def of(store: Store, name: str, number: int) -> tuple[Approval, ...]:
+    """The approvals of one version, oldest first."""
+    query = select(approvals).where(approvals.c.name == name, approvals.c.number == number).order_by(approvals.c.at)
+    with store.read() as connection:
+        return tuple(
+            Approval(row.id, row.name, row.number, row.by, row.reason, datetime.fromisoformat(row.at))
+            for row in connection.execute(query)
+        )
