@@ -1,0 +1,33 @@
+"""Threefold: data, model and code, released as one.
+
+The public API for notebooks, applications and project code. Names are loaded when they are first used, so that
+`import threefold` costs next to nothing.
+
+>>> import threefold
+>>> threefold.view.__name__
+'view'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threefold.errors import ThreefoldError
+    from threefold.features.views import view
+    from threefold.loop.project import open_project
+
+__all__ = ["ThreefoldError", "open_project", "view"]
+
+_HOMES = {
+    "ThreefoldError": "threefold.errors",
+    "open_project": "threefold.loop.project",
+    "view": "threefold.features.views",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"threefold has no {name!r}; it exports {', '.join(__all__)}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,50 @@
+"""List runs and look at one."""
+
+from __future__ import annotations
+
+import click
+
+from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.pipeline import runs
+
+
+@click.group()
+def command() -> None:
+    """Every run, of the whole graph or of one candidate, with parameters, metrics and duration."""
+
+
+@command.command("list")
+@click.option("--kind", help="pipeline, candidate, replay or reproduce.")
+@click.option("--last", default=20, show_default=True, help="How many of the newest.")
+@json_option
+def list_(kind: str | None, last: int, as_json: bool) -> None:
+    """The newest runs."""
+    found = runs.list_runs(here().store, kind=kind, limit=last)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (run.id[:8], run.kind, run.name, run.status, run.started_at[:19].replace("T", " "), run.duration_s)
+        for run in found
+    ]
+    columns = ("run", "kind", "name", "status", "started (UTC)", ">seconds")
+    table("", columns, rows, empty="no runs yet; start with: threefold run")
+
+
+@command.command()
+@click.argument("run_id")
+@json_option
+def show(run_id: str, as_json: bool) -> None:
+    """One run: parameters, metrics, steps. The first letters of its id are enough."""
+    found = runs.show(here().store, run_id)
+    if as_json:
+        print_json(found)
+        return
+    run = found.run
+    console.print(f"[bold]{run.id}[/]  {run.kind} {run.name}  {run.status}")
+    if run.error:
+        console.print(f"  [red]{run.error['what']}[/] ({run.error['where']})")
+    table("parameters", ("name", "value"), run.params.items(), empty="no parameters")
+    table("metrics", ("name", ">value"), found.metrics.items(), empty="no metrics")
+    steps = [(step.step, step.status, step.duration_s, step.reason) for step in found.executions]
+    table("steps", ("step", "status", ">seconds", "because"), steps, empty="no steps")

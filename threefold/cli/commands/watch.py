@@ -1,0 +1,46 @@
+"""Compare live traffic with training, raise alerts, retrain when a trigger says so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.loop.watching import look
+
+
+@click.command()
+@click.option("--until", type=click.DateTime(), help="Close windows up to this moment of the data; default: all full ones.")
+@click.option("--retrain", is_flag=True, help="Turn the loop when an alert or the schedule asks for it.")
+@json_option
+def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
+    """Close the windows that are full, and say what moved.
+
+    Run it from cron or a scheduler as often as you like: what was judged is not judged again.
+    """
+    project = here()
+    seen = look(project, until=until, retrain=retrain)
+    if as_json:
+        print_json(seen)
+        return
+    rows = [
+        (one.start[:16].replace("T", " "), one.rows, one.labelled, _worst(one.drift), one.metrics.get("roc_auc"),
+         one.metrics.get("calibration_gap"))
+        for one in seen.reports
+    ]  # fmt: skip
+    columns = ("window", ">rows", ">labelled", "drifted most", ">AUC", ">calibration gap")
+    table("", columns, rows, empty="no full window yet: nothing was predicted since the last look")
+    for alert in seen.new_alerts:
+        console.print(f"[yellow]●[/] {alert.sentence}\n  probably: {alert.probable}\n  do: {alert.do}")
+    if not seen.new_alerts:
+        console.print(f"no new alert; {len(seen.open_alerts)} open")
+    if seen.cause is not None:
+        console.print(f"a retraining is due: {seen.cause.sentence}" + ("" if retrain else "  (threefold watch --retrain)"))
+    if seen.version is not None:
+        console.print(f"version {seen.version} was trained and released")
+
+
+def _worst(drift: tuple[object, ...]) -> str:
+    found = sorted(drift, key=lambda one: -getattr(one, "score", 0.0))
+    return f"{getattr(found[0], 'column', '')} {getattr(found[0], 'score', 0.0):.2f}" if found else "–"

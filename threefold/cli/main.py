@@ -1,0 +1,140 @@
+"""The `threefold` command: finds its commands in the folder, shows every refusal in one shape."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from threefold.cli import commands
+from threefold.errors import CanvasError, ThreefoldError
+
+# The order of the help page is the order of a project's life. A command that is not named here stands under "More".
+SECTIONS = {
+    "Begin": ("demo", "init", "canvas"),
+    "Build": ("run", "status", "runs", "models"),
+    "Live": ("release", "serve", "rollback", "watch", "replay"),
+    "Answer for it": ("trace", "reproduce", "report", "events"),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are files. A file is imported only when its command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every file of the folder."""
+        return [found.name for found in pkgutil.iter_modules(commands.__path__)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The `command` of a file; None when there is no such file."""
+        if name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"threefold.cli.commands.{name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, but an unknown word is answered with the nearest one."""
+        from difflib import get_close_matches  # only a mistyped command pays for it
+
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f"did you mean `threefold {near[0]}`?" if near else "see: threefold --help"
+            raise ThreefoldError(f"there is no command {args[0]!r}", "threefold", hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Sections in the order of a project's life; each line is the first line of the command's file."""
+        names = self.list_commands(ctx)
+        placed = {name for section in SECTIONS.values() for name in section}
+        sections = {**SECTIONS, "More": tuple(name for name in names if name not in placed)}
+        for title, members in sections.items():
+            rows = [(name, first_line(name)) for name in members if name in names]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def first_line(name: str) -> str:
+    """What a command is for, read from its file without importing it."""
+    file = Path(commands.__path__[0]) / f"{name}.py"
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return docstring.split("\n", 1)[0].rstrip(".")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "-C", "--project", "folder", default=".", metavar="DIR", help="The project's folder; default: here, or above."
+)
+@click.version_option(package_name="threefold", message="%(version)s")
+@click.pass_context
+def group(ctx: click.Context, folder: str) -> None:
+    """Threefold: data, model and code, released as one.
+
+    Runs the whole life of a machine-learning product from one file, threefold.yaml. New here? Try `threefold demo`,
+    or `threefold init --data TABLE.csv --target COLUMN`.
+    """
+    ctx.obj = Path(folder)
+
+
+def run(arguments: list[str] | None = None) -> NoReturn:
+    """Call a command and leave with its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = group.main(args=words, prog_name="threefold", standalone_mode=False)
+    except click.exceptions.Abort:
+        _say("stopped; what was finished is kept")
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except ThreefoldError as error:
+        show_error(error, as_json="--json" in words)
+        code = error.exit_code
+    except Exception as error:
+        if os.environ.get("THREEFOLD_TRACEBACK"):
+            raise
+        show_error(unexpected(error), as_json="--json" in words)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def unexpected(error: Exception) -> ThreefoldError:
+    """A fault of ours, in the shape of every other refusal."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
+    return ThreefoldError(
+        f"Threefold itself failed: {type(error).__name__}: {error}",
+        where,
+        "set THREEFOLD_TRACEBACK=1 and run again for the whole trace, and report it",
+    )
+
+
+def show_error(error: ThreefoldError, *, as_json: bool) -> None:
+    """Print a refusal: what, where, what to do; all findings when there are several."""
+    if as_json:
+        import json  # only this path pays for it
+
+        shape: dict[str, Any] = {"what": error.what, "where": error.where, "do": error.do}
+        if isinstance(error, CanvasError):
+            shape["findings"] = [{"what": one.what, "where": one.where, "do": one.do} for one in error.findings]
+        click.echo(json.dumps({"error": shape}, indent=2))
+        return
+    mark = click.style("✗", fg="red", bold=True)
+    _say(f"{mark} {click.style(error.what, bold=True)}")
+    if isinstance(error, CanvasError):
+        for one in error.findings:
+            _say(f"  {one.where}\n    {one.what}\n    → {one.do}")
+        return
+    _say(f"  where  {error.where}\n  do     {error.do}")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

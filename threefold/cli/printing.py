@@ -1,0 +1,94 @@
+"""What the commands share: the open project, tables, JSON, progress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from threefold.loop.project import Project, open_project
+from threefold.records import plain
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+console = Console(highlight=False)
+
+
+def json_option(function: F) -> F:
+    """Adds `--json` to a reading command."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")(function)
+
+
+def here() -> Project:
+    """The project the command was called for."""
+    return open_project(click.get_current_context().obj)
+
+
+def print_json(value: Any) -> None:
+    """Records, dicts and lists as JSON on standard output."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, default=str))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """A table for people. A column whose name starts with ">" is set flush right.
+
+    Args:
+        empty: what to say when there are no rows, and what to do about it.
+    """
+    drawn = Table(title=title or None, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    for name in columns:
+        drawn.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", header_style="dim")
+    lines = [[cell(value) for value in row] for row in rows]
+    if not lines:
+        console.print(empty)
+        return
+    for line in lines:
+        drawn.add_row(*line)
+    console.print(drawn)
+
+
+def cell(value: Any) -> str:
+    """One value as a person reads it."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return ago(value)
+    return str(value)
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago something was.
+
+    >>> ago(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 5, tzinfo=UTC))
+    '5 min ago'
+    """
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {word} ago"
+    return "just now"
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them.
+
+    >>> size(1_500_000)
+    '1.5 MB'
+    """
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def tick(passed: bool) -> str:
+    """A mark for yes or no, with colour."""
+    return "[green]✓[/]" if passed else "[red]✗[/]"

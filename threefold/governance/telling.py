@@ -1,0 +1,145 @@
+"""Put the story of a project together from its store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from threefold.governance.story import (
+    CanvasSummary,
+    Month,
+    ReleaseStory,
+    RollbackStory,
+    Story,
+    VersionStory,
+    summarise_canvas,
+)
+from threefold.loop.project import Project
+from threefold.monitoring.watch import all_alerts, all_windows
+from threefold.packaging.bundles import columns_of, load_bundle
+from threefold.packaging.scoring import Scorer
+from threefold.records import Alert, ModelVersion, TaskSpec, utc_now
+from threefold.registry import evidence, releases, versions
+from threefold.serving import log
+from threefold.store import events
+from threefold.training import metrics
+from threefold.training.task import encode_labels
+
+
+def tell(project: Project) -> Story:
+    """The life of the project so far; what did not happen yet stays empty."""
+    store = project.store
+    known = versions.list_versions(store, project.canvas.project)
+    alerts = tuple(all_alerts(store, project.endpoint))
+    summary: CanvasSummary = summarise_canvas(project.canvas)
+    return Story(
+        project=project.canvas.project,
+        made_at=utc_now(),
+        target=project.canvas.predict.target,
+        currency=project.canvas.value.currency,
+        canvas=summary,
+        versions=tuple(_version(project, one) for one in known),
+        releases=tuple(_releases(project, known)),
+        rollbacks=tuple(_rollbacks(project)),
+        months=months(project, known, alerts),
+        windows=tuple(all_windows(store, project.endpoint)),
+        drift_limit=project.canvas.watch.drift,
+        alerts=alerts,
+    )
+
+
+def _version(project: Project, version: ModelVersion) -> VersionStory:
+    proof = evidence.of(project.store, versions.subject(version.name, version.number))
+    return VersionStory(
+        version.number, version.status, tuple(one.result for one in proof), version.lineage.candidate,
+        version.lineage.as_of or "",
+    )  # fmt: skip
+
+
+def _releases(project: Project, known: Sequence[ModelVersion]) -> list[ReleaseStory]:
+    steps = ", ".join(f"{share:.0%}" for share in project.canvas.serve.rollout)
+    when = {one.number: one.lineage.as_of or one.created_at.date().isoformat() for one in known}
+    return [
+        ReleaseStory(one.number, when[one.number], one.reason, one.approved_by, steps)
+        for one in releases.list_releases(project.store, project.endpoint)
+    ]
+
+
+def _rollbacks(project: Project) -> list[RollbackStory]:
+    with project.store.read() as connection:
+        found = list(events.read(connection, kind="endpoint.rolled back", subject=f"endpoint {project.endpoint}"))
+    return [
+        RollbackStory(one.at, one.body["from"], one.body["to"], one.body["reason"], one.body.get("took_ms", 0.0))
+        for one in found
+    ]
+
+
+# -------------------------------------------------------------------------------------------------------- months
+
+
+def months(project: Project, known: Sequence[ModelVersion], alerts: Sequence[Alert]) -> tuple[Month, ...]:
+    """Month by month what was answered, and what the first release would have answered to the same rows."""
+    rows = labelled(project)
+    made = releases.list_releases(project.store, project.endpoint)
+    if rows.is_empty() or not made:
+        return ()
+    first = next(one for one in known if one.number == made[0].number)
+    bundle = load_bundle(project.store, first.bundle)
+    scorer = Scorer.open(project.store.objects.get, bundle)
+    thresholds = {one.number: load_bundle(project.store, one.bundle).threshold for one in known}
+    told = []
+    for (start,), frame in rows.group_by(pl.col("time").dt.truncate("1mo"), maintain_order=True):
+        assert isinstance(start, datetime)
+        told.append(_month(start, frame, bundle.task, scorer, bundle.threshold, thresholds, alerts))
+    return tuple(told)
+
+
+def labelled(project: Project) -> pl.DataFrame:
+    """Every answered prediction whose label has arrived, in order of time; the last label of an id counts."""
+    log.ingest(project.store, project.endpoint)
+    predictions = log.read_predictions(project.store, project.endpoint).filter(pl.col("score").is_not_null())
+    feedback = log.read_feedback(project.store, project.endpoint).unique("prediction_id", keep="last", maintain_order=True)
+    values = feedback.select("prediction_id", pl.col("value").alias("label"))
+    return predictions.join(values, on="prediction_id", how="inner").sort("time")
+
+
+def _month(
+    start: datetime, frame: pl.DataFrame, task: TaskSpec, scorer: Scorer, threshold: float | None,
+    thresholds: Mapping[int, float | None], alerts: Sequence[Alert],
+) -> Month:  # fmt: skip
+    y = encode_labels(frame["label"], task)
+    features = frame.select(pl.col(f"x.{spec.name}").alias(spec.name) for spec in task.features)
+    frozen = scorer.score(columns_of(features, task))
+    live = frame["score"].to_numpy() if task.problem != "multiclass" else np.array(frame["scores"].to_list())
+    used = _thresholds(frame, thresholds, threshold)
+    end = (start + timedelta(days=32)).replace(day=1)
+    pages = [one for one in alerts if one.severity == "page" and start.isoformat() <= one.window_end < end.isoformat()]
+    return Month(
+        start=start.date().isoformat(),
+        rows=frame.height,
+        positive_rate=float(np.mean(y)) if task.problem == "binary" else None,
+        frozen=metrics.compute(None, y, frozen, task, threshold),
+        live=_pooled(y, live, task, used),
+        versions=tuple(frame["version"].drop_nulls().unique(maintain_order=True).to_list()),
+        alerts=len(pages),
+    )
+
+
+def _thresholds(frame: pl.DataFrame, known: Mapping[int, float | None], default: float | None) -> np.ndarray:
+    """The threshold that was in force for each row: that of the version that answered."""
+    numbers = frame["version"].to_list()
+    return np.array([known.get(number, default) or 0.5 for number in numbers], dtype=float)
+
+
+def _pooled(y: np.ndarray, scores: np.ndarray, task: TaskSpec, thresholds: np.ndarray) -> dict[str, float]:
+    """Metrics of answers that came from several versions; decisions are each version's own."""
+    values = metrics.compute(None, y, scores, task, float(np.median(thresholds)))
+    if task.problem == "binary" and task.mistakes:
+        decided = scores >= thresholds
+        wrong_yes = float(np.sum(decided & (y == 0))) * task.mistakes.get("false_positive", 0.0)
+        wrong_no = float(np.sum(~decided & (y == 1))) * task.mistakes.get("false_negative", 0.0)
+        values["cost per prediction"] = (wrong_yes + wrong_no) / max(len(y), 1)
+    return values

@@ -1,0 +1,398 @@
+"""The standard lifecycle as one graph: from the sources in the canvas to a registered, released model version.
+
+    ingest ─ clean ─ know ─┬─ split ─┬─ features ─ guard ─ task ─┬─ baseline ───┐
+             profile ─ contract ─ check   └─ sealed              ├─ candidates ─┴─ choose ─ package ─ accept
+                                                                 …                                      │
+                                                                          register ─ approve ─ release ─┘
+
+Everything up to `accept` is a pure step that the engine may reuse. Registering and releasing change the registry;
+they are idempotent, and done by `run` once the graph is finished.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from threefold.design.canvas import CommandStep
+from threefold.errors import GateFailed, NotFound, Refused
+from threefold.features.views import View, collect
+from threefold.loop import steps as does
+from threefold.loop.archive import code_state
+from threefold.loop.project import Project
+from threefold.packaging import bundles
+from threefold.pipeline import engine
+from threefold.pipeline.engine import Decision, Outcome, StepEvent
+from threefold.pipeline.step import Step
+from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot
+from threefold.registry import approvals, evidence, releases, versions
+from threefold.serving import routing
+
+STAGES = ("data", "features", "train", "gates", "release")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the loop brought."""
+
+    run_id: str
+    outcome: Outcome
+    version: ModelVersion | None = None
+    results: tuple[GateResult, ...] = ()
+    release: Release | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What makes one building of the graph differ from another."""
+
+    as_of: datetime | None = None  # data time; None: all that the sources hold
+    snapshots: Mapping[str, Snapshot] | None = None  # old snapshots in the place of the sources
+    champion: str | None = None  # digest of the bundle in production
+    contracts: Mapping[str, Contract] | None = None  # the table contracts that the champion was trained under
+
+
+# ------------------------------------------------------------------------------------------------ build the graph
+
+
+def graph(project: Project, setting: Setting, *, on_progress: Callable[[str], None] | None = None) -> list[Step]:
+    """The standard steps of a project, in order.
+
+    Args:
+        project: canvas and code decide which tables, features, candidates and commands there are.
+        on_progress: told what the search of a candidate is doing.
+    """
+    made = tables(project)
+    built = [step for name in project.canvas.data for step in _data_steps(project, name, setting)]
+    built += _project_steps(project)
+    built += _feature_steps(project, made)
+    built += _training_steps(project, on_progress)
+    built += _gate_steps(project, setting)
+    return built
+
+
+def tables(project: Project) -> dict[str, str]:
+    """Every table that features may use -> the step that makes it."""
+    made = {name: f"know.{name}" for name in project.canvas.data}
+    made |= {name: f"step.{name}" for name in project.code.functions("steps")}
+    return made | {step.table.split(":")[0]: f"step.{step.name}" for step in project.canvas.steps if step.table}
+
+
+def _data_steps(project: Project, name: str, setting: Setting) -> list[Step]:
+    source = project.canvas.data[name]
+    own = project.code.functions("data").get(f"clean_{name}")
+    accepted = (setting.contracts or {}).get(name)
+    as_of = setting.as_of.isoformat() if setting.as_of else None
+    cleaned = f"clean.{name}.table"
+    return [
+        _ingest_step(project, name, setting),
+        Step(
+            f"clean.{name}", does.clean, inputs={"table": f"ingest.{name}.table"}, params={"source": source},
+            given={"function": own}, code=(own,) if own else (), outputs=("table", "notes"), stage="data",
+        ),
+        Step(
+            f"know.{name}", does.know, inputs={"table": cleaned}, params={"source": source, "as_of": as_of},
+            stage="data",
+        ),
+        Step(f"profile.{name}", does.describe, inputs={"table": f"know.{name}"}, params={"name": name}, stage="data"),
+        Step(
+            f"contract.{name}", does.promise, inputs={"profile": f"profile.{name}"}, params={"accepted": accepted},
+            stage="data",
+        ),
+        Step(
+            f"check.{name}", does.check, inputs={"table": f"know.{name}", "contract_": f"contract.{name}"},
+            stage="data",
+        ),
+    ]  # fmt: skip
+
+
+def _ingest_step(project: Project, name: str, setting: Setting) -> Step:
+    outputs = ("table", "snapshot")
+    if setting.snapshots is not None:
+        params = {"snapshot": setting.snapshots[name]}
+        return Step(
+            f"ingest.{name}", does.recall_snapshot, params=params, given={"store": project.store}, outputs=outputs,
+            stage="data",
+        )  # fmt: skip
+    source = project.canvas.data[name]
+    return Step(
+        f"ingest.{name}", does.ingest, params={"source": source},
+        given={"store": project.store, "root": project.root}, outputs=outputs,
+        observe=lambda: does.observe(source, project.root), stage="data",
+    )  # fmt: skip
+
+
+def _project_steps(project: Project) -> list[Step]:
+    """Functions of steps.py, whose parameters name tables, and the command lines of the canvas."""
+    made = tables(project)
+    own = [
+        Step(f"step.{name}", function, inputs=_named_tables(function, made), stage="data")
+        for name, function in project.code.functions("steps").items()
+    ]
+    commands = [_command_step(step, made) for step in project.canvas.steps]
+    return own + commands
+
+
+def _named_tables(function: Callable[..., Any], tables: Mapping[str, str]) -> dict[str, str]:
+    wanted = [name for name, one in inspect.signature(function).parameters.items() if one.default is one.empty]
+    unknown = [name for name in wanted if name not in tables]
+    if unknown:
+        raise NotFound(
+            f"step {function.__name__!r} asks for {unknown[0]!r}, which no table or step makes",
+            "steps.py",
+            f"there are: {', '.join(tables)}",
+        )
+    return {name: tables[name] for name in wanted}
+
+
+def _command_step(step: CommandStep, tables: Mapping[str, str]) -> Step:
+    inputs = {name: tables[name] for name in step.inputs if name in tables}
+    return Step(f"step.{step.name}", step, inputs=inputs, stage="data")
+
+
+def views(project: Project) -> tuple[View, ...]:
+    return collect(project.code.functions("features"), project.canvas.predict, project.canvas.data)
+
+
+def _feature_steps(project: Project, tables: Mapping[str, str]) -> list[Step]:
+    canvas = project.canvas
+    found = views(project)
+    code = tuple(view.function for view in found if view.function is not None)
+    read = {view.table for view in views} | {canvas.predict.table}
+    frames = {f"{does.TABLE}{name}": step for name, step in tables.items() if name in read}
+    common: dict[str, Any] = {"given": {"views": found}, "code": code, "stage": "features"}
+    shape = {"prediction": canvas.predict, "sources": dict(canvas.data)}
+    return [
+        Step(
+            "split", does.hold_out, inputs={"rows": f"know.{canvas.predict.table}"},
+            params={"prediction": canvas.predict, "training": _splitting(project)}, outputs=("train", "test"),
+            stage="features",
+        ),
+        Step("features", does.make_features, inputs={"rows": "split.train", **frames}, params=shape, **common),
+        Step(
+            "guard", does.guard_features, inputs={"training": "features", "rows": "split.train", **frames},
+            params=shape, **common,
+        ),
+        Step("sealed", does.make_features, inputs={"rows": "split.test", **frames}, params=shape, **common),
+        Step(
+            "task", does.pose_task, inputs={"training": "features"},
+            params={"prediction": canvas.predict, "value": canvas.value}, **common,
+        ),
+    ]  # fmt: skip
+
+
+def _splitting(project: Project) -> Any:
+    # Only the window and the seed of `train` matter to the split: another candidate must not make it run again.
+    train = project.canvas.train
+    return type(train)(window=train.window, seed=train.seed)
+
+
+def _training_steps(project: Project, on_progress: Callable[[str], None] | None) -> list[Step]:
+    train = project.canvas.train
+    own = project.code.functions("model")
+    inputs = {"training_set": "features", "task": "task"}
+    given = {
+        "project": own, "store": project.store, "project_name": project.canvas.project, "on_progress": on_progress,
+        "code": code_state(project),
+    }  # fmt: skip
+    baseline = Step(
+        "baseline", does.fit_heuristic, inputs=inputs, params={"training": train}, given={"project": own},
+        code=_own_code(own, train.baseline), stage="train",
+    )  # fmt: skip
+    fits = [
+        Step(
+            f"train.{name}", does.fit, inputs=inputs, params={"candidate": name, "training": train}, given=given,
+            code=_own_code(own, name), outputs=("model", "report"), stage="train",
+        )
+        for name in train.candidates
+    ]  # fmt: skip
+    choices = {f"{part}_{name}": f"train.{name}.{part}" for name in train.candidates for part in ("model", "report")}
+    choose = Step(
+        "choose", does.choose, inputs={"task": "task", **choices}, params={"training": train},
+        outputs=("model", "report"), stage="train",
+    )  # fmt: skip
+    return [baseline, *fits, choose]
+
+
+def _own_code(functions: Mapping[str, Callable[..., Any]], name: str) -> tuple[Any, ...]:
+    return (functions[name],) if name in functions else ()
+
+
+def _gate_steps(project: Project, setting: Setting) -> list[Step]:
+    checks = project.code.functions("checks")
+    contracts = {f"contract_{name}": f"contract.{name}" for name in project.canvas.data}
+    return [
+        Step(
+            "package", does.package,
+            inputs={
+                "model": "choose.model", "report": "choose.report", "baseline": "baseline", "training_set": "features",
+                **contracts,
+            },
+            params={"name": project.canvas.project}, given={"store": project.store}, stage="gates",
+        ),
+        Step(
+            "accept", does.accept,
+            inputs={"bundle": "package", "model": "choose.model", "baseline": "baseline", "training_set": "features"},
+            params={"canvas": project.canvas.accept, "champion": setting.champion},
+            given={"checks": checks, "store": project.store}, code=tuple(checks.values()), stage="gates",
+        ),
+    ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- turn the loop
+
+
+def plan(project: Project, *, stage: str | None = None, as_of: datetime | None = None,
+         force: Collection[str] = ()) -> list[Decision]:  # fmt: skip
+    """What a run would do, step by step and with the reason, without doing it."""
+    steps = graph(project, _setting(project, as_of))
+    return engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage), force=force)
+
+
+def turn(
+    project: Project,
+    *,
+    stage: str | None = None,
+    as_of: datetime | None = None,
+    force: Collection[str] = (),
+    reason: str = "by hand",
+    on_step: Callable[[StepEvent], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> Turn:
+    """Run the graph, then register the model, let the gates decide, and release it.
+
+    Args:
+        stage: stop after this stage; None goes all the way.
+        as_of: train on what was known at this moment of the data's clock.
+        force: steps that run even if nothing changed.
+        reason: why the loop turns; it is written into the release.
+    Raises:
+        StepFailed, DataError, LeakError: a step could not be done; what was finished is kept.
+        GateFailed: a gate said no; the version is registered as refused, with its evidence.
+    """
+    setting = _setting(project, as_of)
+    steps = graph(project, setting, on_progress=on_progress)
+    outcome = engine.run(
+        project.store, steps, root=project.root, project=project.canvas.project, name=stage or "all",
+        params={"as_of": as_of.isoformat() if as_of else None, "reason": reason}, code=code_state(project),
+        targets=_targets(steps, stage), force=force, on_step=on_step,
+    )  # fmt: skip
+    if stage not in (None, "gates", "release"):
+        return Turn(outcome.run_id, outcome, reason=reason)
+    return _conclude(project, outcome, setting, reason, release=stage != "gates")
+
+
+def _setting(project: Project, as_of: datetime | None) -> Setting:
+    try:
+        champion = routing.current(project.store, project.endpoint).arms[0].bundle
+    except NotFound:
+        return Setting(as_of)
+    bundle = bundles.load_bundle(project.store, champion)
+    contracts = does.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
+    return Setting(as_of, champion=champion, contracts=contracts)
+
+
+def _targets(steps: list[Step], stage: str | None) -> list[str] | None:
+    if stage is None:
+        return None
+    if stage not in STAGES:
+        raise NotFound(f"there is no stage {stage!r}", "threefold run", f"the stages are: {', '.join(STAGES)}")
+    wanted = STAGES[: STAGES.index(stage) + 1]
+    return [step.name for step in steps if step.stage in wanted]
+
+
+def _conclude(project: Project, outcome: Outcome, setting: Setting, reason: str, *, release: bool) -> Turn:
+    bundle: Bundle = outcome.value("package")
+    results: tuple[GateResult, ...] = tuple(outcome.value("accept"))
+    version, judged = _registered(project, outcome, bundle, results, setting)
+    if judged or version.status == "candidate":
+        version = _judge(project, version, results)
+    if version.status == "refused":
+        _refuse(version, results)
+    released = _release(project, version, reason) if release and version.status == "approved" else None
+    return Turn(outcome.run_id, outcome, version, results, released, reason)
+
+
+def _registered(
+    project: Project, outcome: Outcome, bundle: Bundle, results: tuple[GateResult, ...], setting: Setting
+) -> tuple[ModelVersion, bool]:
+    """The version of this bundle, and whether it was judged just now rather than in an earlier run."""
+    store, name = project.store, project.canvas.project
+    known = [one for one in versions.list_versions(store, name) if one.bundle == bundle.digest]
+    ran = {one.step for one in outcome.executions if one.status == "ran"}
+    if known and "accept" not in ran:
+        return known[0], False
+    version = known[0] if known else versions.register(
+        store, name, bundle, outcome.run_id, _values(results), _lineage(project, outcome, setting)
+    )  # fmt: skip
+    evidence.add(store, versions.subject(name, version.number), results)
+    return version, True
+
+
+def _values(results: tuple[GateResult, ...]) -> dict[str, float]:
+    """The metrics of the acceptance test, by name."""
+    measured: dict[str, float] = {}
+    for result in results:
+        measured |= {key: value for key, value in result.details.get("metrics", {}).items() if value is not None}
+        if result.value is not None:
+            measured.setdefault(result.gate, result.value)
+    return measured
+
+
+def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
+    report = outcome.value("choose.report")
+    bundle: Bundle = outcome.value("package")
+    return Lineage(
+        snapshots={name: outcome.digest(f"ingest.{name}.table") for name in project.canvas.data},
+        training_set=outcome.digest("features"),
+        test_set=outcome.digest("sealed"),
+        code=code_state(project),
+        environment=bundle.files["environment.json"],
+        run_id=outcome.run_id,
+        candidate=report.name,
+        as_of=setting.as_of.isoformat() if setting.as_of else None,
+        canvas=project.canvas.digest,
+        seed=project.canvas.train.seed,
+    )
+
+
+def _judge(project: Project, version: ModelVersion, results: tuple[GateResult, ...]) -> ModelVersion:
+    """Approve by rule where the risk allows it; a refusal is recorded and raised by by_rule."""
+    risk = project.canvas.value.risk
+    if risk == "prohibited":
+        raise Refused("the canvas puts this use among the prohibited ones", "threefold.yaml, value.risk", "do not build it")
+    failed = [result for result in results if not result.passed]
+    if risk == "high" and not failed:
+        return version  # a person decides: threefold release approve
+    approvals.by_rule(project.store, version, results)
+    return versions.get(project.store, version.name, version.number)
+
+
+def _refuse(version: ModelVersion, results: tuple[GateResult, ...]) -> None:
+    failed = [result for result in results if not result.passed]
+    raise GateFailed(
+        f"version {version.number} stays refused: " + "; ".join(result.sentence for result in failed),
+        versions.subject(version.name, version.number),
+        "better the model, or change the gate in threefold.yaml",
+    )
+
+
+def _release(project: Project, version: ModelVersion, reason: str) -> Release | None:
+    """Release a version once. A version that was released before is not pushed again: somebody may have rolled it back."""
+    if any(one.number == version.number for one in releases.list_releases(project.store, project.endpoint)):
+        return None
+    return release_version(project, version, reason)
+
+
+def release_version(project: Project, version: ModelVersion, reason: str) -> Release:
+    """Bind an approved version into a release and let it answer, with the rollout that the canvas asks for."""
+    store, serve = project.store, project.canvas.serve
+    ids = [one.id for one in evidence.of(store, versions.subject(version.name, version.number))]
+    given = approvals.of(store, version.name, version.number)
+    made = releases.create(store, project.endpoint, version, ids, given[-1].by if given else "", reason)
+    routing.deploy(store, project.endpoint, made, serve.rollout, serve.min_requests)
+    return made

@@ -1,0 +1,269 @@
+"""What each step of the standard lifecycle does: plain functions over records, wired in lifecycle.py.
+
+A parameter names what the step needs: a table or record that an earlier step made, a part of the canvas, or the
+store. A test can call each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from threefold.data import cleaning, contract, knowledge, profile, seal, snapshots, split
+from threefold.design.canvas import Canvas, Prediction, Source, Training, Value
+from threefold.errors import DataError, NotFound
+from threefold.features import blind, building, leaks
+from threefold.features.views import View
+from threefold.monitoring.reference import build_reference
+from threefold.packaging import bundles
+from threefold.packaging.parity import parity
+from threefold.packaging.scoring import Scorer
+from threefold.pipeline import runs
+from threefold.quality import acceptance
+from threefold.quality.checks import run_checks
+from threefold.records import (
+    Bundle,
+    CandidateReport,
+    Contract,
+    FeatureSpec,
+    Finding,
+    GateResult,
+    Profile,
+    Snapshot,
+    TaskSpec,
+    Violation,
+)
+from threefold.store import Store
+from threefold.training import metrics
+from threefold.training.baselines import Lookup, fit_baseline
+from threefold.training.fitting import TrainedModel, fit_candidate
+from threefold.training.task import encode_target, infer_task
+
+LATENCY_ROWS = 200  # single-row predictions timed for the latency gate
+TABLE = "table_"  # how the graph names the tables that it hands to a step as further arguments
+
+
+def tables_of(arguments: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The tables among a step's arguments, under their own names."""
+    return {name.removeprefix(TABLE): frame for name, frame in arguments.items()}
+
+
+# ------------------------------------------------------------------------------------------------------- data
+
+
+def ingest(source: Source, store: Store, root: Path) -> dict[str, Any]:
+    """Take a snapshot of one source. Outputs: the table, and the record of where it came from."""
+    snapshot = snapshots.take(store, source, root)
+    return {"table": snapshots.read_snapshot(store, snapshot), "snapshot": snapshot}
+
+
+def recall_snapshot(snapshot: Snapshot, store: Store) -> dict[str, Any]:
+    """An old snapshot in the place of its source, so that a model can be rebuilt from the very same bytes."""
+    return {"table": snapshots.read_snapshot(store, snapshot), "snapshot": snapshot}
+
+
+def clean(table: pl.DataFrame, source: Source, function: Callable[..., Any] | None) -> dict[str, Any]:
+    """The project's own cleaning, then duplicates removed. Outputs: the table, and notes with counts."""
+    frame, notes = cleaning.clean(source, table, function)
+    return {"table": frame, "notes": list(notes)}
+
+
+def know(table: pl.DataFrame, source: Source, as_of: str | None) -> pl.DataFrame:
+    """The table as it was known at one moment of the data's clock."""
+    return knowledge.known(table, source, moment(as_of))
+
+
+def describe(table: pl.DataFrame, name: str) -> Profile:
+    """The profile of one table."""
+    return profile.profile(name, table)
+
+
+def promise(profile: Profile, accepted: Contract | None) -> Contract:
+    """The contract of one table: the one the champion was trained under, or one inferred from its profile."""
+    return accepted or contract.infer(profile)
+
+
+def check(table: pl.DataFrame, contract_: Contract) -> list[Violation]:
+    """The promises that the table breaks. A column that is gone stops the run."""
+    violations = list(contract.check(table, contract_))
+    gone = [found for found in violations if found.rule == "missing"]
+    if gone:
+        raise DataError(
+            gone[0].sentence, f"table {contract_.table}", "bring the column back, or train from a table without it"
+        )
+    return violations
+
+
+def hold_out(rows: pl.DataFrame, prediction: Prediction, training: Training) -> dict[str, pl.DataFrame]:
+    """Split off the sealed test rows before anything else looks at them. Outputs: train and test rows."""
+    if prediction.target not in rows.columns:
+        raise DataError(
+            f"the target {prediction.target!r} is not in the table",
+            f"table {prediction.table}",
+            f"it has: {', '.join(rows.columns)}",
+        )
+    labelled = rows.filter(pl.col(prediction.target).is_not_null())
+    if training.window and prediction.at:
+        newest = labelled[prediction.at].max()
+        labelled = labelled.filter(pl.col(prediction.at) > newest - training.window)
+    train, test = split.split(labelled, prediction, training.seed)
+    return {"train": train, "test": test}
+
+
+# ---------------------------------------------------------------------------------------------------- features
+
+
+def make_features(
+    rows: pl.DataFrame, views: tuple[View, ...], prediction: Prediction, sources: Mapping[str, Source], **tables: Any
+) -> pl.DataFrame:
+    """Features and target of some rows, each value as it was known when its prediction would have been made."""
+    return building.training_frame(views, tables_of(tables), rows, prediction, sources)
+
+
+def guard_features(
+    training: pl.DataFrame,
+    rows: pl.DataFrame,
+    views: tuple[View, ...],
+    prediction: Prediction,
+    sources: Mapping[str, Source],
+    **tables: Any,
+) -> list[Finding]:
+    """Refuse features that know the future. Raises LeakError; other findings are handed on."""
+    leaks.check(training, prediction)
+    return list(blind.check_future_blind(views, tables_of(tables), rows, prediction, sources))
+
+
+def pose_task(training: pl.DataFrame, views: tuple[View, ...], prediction: Prediction, value: Value) -> TaskSpec:
+    """What is predicted from what."""
+    features: tuple[FeatureSpec, ...] = building.specs(training, views)
+    return infer_task(training, prediction, features, value)
+
+
+# ---------------------------------------------------------------------------------------------------- training
+
+
+def fit_heuristic(
+    training_set: pl.DataFrame, task: TaskSpec, training: Training, project: Mapping[str, Callable[..., Any]]
+) -> Lookup:
+    """The heuristic to beat; in serving it is the fallback."""
+    return fit_baseline(training.baseline, training_set, task, project)
+
+
+def fit(
+    candidate: str,
+    training_set: pl.DataFrame,
+    task: TaskSpec,
+    training: Training,
+    project: Mapping[str, Callable[..., Any]],
+    store: Store,
+    project_name: str,
+    code: Mapping[str, Any],
+    on_progress: Callable[[str], None] | None,
+) -> dict[str, Any]:
+    """Search, cross-validate and fit one candidate, as a run of its own. Outputs: model and report."""
+    with runs.recorded(store, project=project_name, kind="candidate", name=candidate, code=code) as run:
+        model, report = fit_candidate(
+            candidate, training_set, task, training, training.budget_s / len(training.candidates), project, on_progress,
+            run_id=run.id,
+        )  # fmt: skip
+        run.params(report.params)
+        run.metrics(report.metrics)
+        run.curves(report.curves)
+    return {"model": model, "report": report}
+
+
+def choose(training: Training, task: TaskSpec, **candidates: Any) -> dict[str, Any]:
+    """The candidate with the best cross-validated metric. Outputs: model and report."""
+    reports = {name.removeprefix("report_"): one for name, one in candidates.items() if name.startswith("report_")}
+    metric = training.metric or metrics.primary(task.problem)
+    sign = 1.0 if metrics.greater_is_better(metric) else -1.0
+    best = max(reports, key=lambda name: sign * reports[name].metrics.get(metric, -sign * np.inf))
+    return {"model": candidates[f"model_{best}"], "report": reports[best]}
+
+
+# ------------------------------------------------------------------------------------------- packaging and gates
+
+
+def package(
+    model: TrainedModel, report: CandidateReport, baseline: Lookup, training_set: pl.DataFrame, name: str, store: Store,
+    **contracts: Contract,
+) -> Bundle:  # fmt: skip
+    """The model with all its surroundings: contract of its inputs, fallback, reference for the monitors."""
+    inputs = training_set.select([spec.name for spec in model.task.features])
+    promised = contract.infer(profile.profile("request", inputs))
+    reference = build_reference(training_set, model.task, model.score(training_set), report.metrics)
+    tables = bundles.encode_contracts({key.removeprefix("contract_"): one for key, one in contracts.items()})
+    return bundles.pack(
+        store, name, model, contract=promised, fallback=baseline, reference=reference, extra={"tables.json": tables}
+    )
+
+
+def accept(
+    bundle: Bundle,
+    model: TrainedModel,
+    baseline: Lookup,
+    training_set: pl.DataFrame,
+    sealed: str,
+    canvas: Canvas,
+    champion: str | None,
+    checks: Mapping[str, Callable[..., Any]],
+    store: Store,
+) -> list[GateResult]:
+    """The acceptance test: open the sealed set, once for this bundle, and let every gate speak."""
+    test = seal.open_sealed(store, sealed, "acceptance", f"bundle {bundle.digest}")
+    scorer = Scorer.open(store.objects.get, bundle)
+    task = model.task
+    y = encode_target(test, task)
+    scores = scorer.score(bundles.columns_of(test, task))
+    own = run_checks(
+        checks, {"training": training_set, "test": test, "scores": scores, "y": y, "task": task, "model": model}
+    )
+    return list(
+        acceptance.judge(
+            canvas.accept,
+            y=y,
+            scores=scores,
+            task=task,
+            threshold=model.threshold,
+            frame=test,
+            baseline_scores=baseline.score(test),
+            champion_scores=_champion_scores(store, champion, test),
+            measures={"parity": parity(model, scorer, test), **_measure(scorer, bundle, test, store)},
+            checks=own,
+        )
+    )
+
+
+def _champion_scores(store: Store, digest: str | None, test: pl.DataFrame) -> np.ndarray | None:
+    """What the model in production says of the same rows; None where there is none or its inputs are others."""
+    if digest is None:
+        return None
+    bundle = bundles.load_bundle(store, digest)
+    if not {spec.name for spec in bundle.task.features} <= set(test.columns):
+        return None
+    try:
+        scorer = Scorer.open(store.objects.get, bundle)
+    except NotFound:
+        return None
+    return scorer.score(bundles.columns_of(test, bundle.task))
+
+
+def _measure(scorer: Scorer, bundle: Bundle, test: pl.DataFrame, store: Store) -> dict[str, float]:
+    """Latency of single rows in milliseconds, and the size of the bundle in bytes."""
+    times = scorer.time_rows(bundles.columns_of(test.head(LATENCY_ROWS), bundle.task))
+    size = sum(store.objects.path(digest).stat().st_size for digest in bundle.files.values())
+    return {
+        "latency p50": float(np.quantile(times, 0.5)),
+        "latency p99": float(np.quantile(times, 0.99)),
+        "size": float(size),
+    }
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment of the data's clock, from ISO text."""
+    return None if text is None else datetime.fromisoformat(text)
