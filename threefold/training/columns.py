@@ -14,7 +14,6 @@ from threefold.errors import DataError
 from threefold.records import FeatureSpec
 
 
-
 def numbers(frame: pl.DataFrame, name: str) -> np.ndarray:
     """One number column: float32, shape (n,), NaN where nothing or no finite value stands."""
     values = frame[name].cast(pl.Float32, strict=False).fill_null(float("nan")).to_numpy()
@@ -41,3 +40,20 @@ def require(frame: pl.DataFrame, features: Iterable[FeatureSpec]) -> None:
 def of_kind(features: Iterable[FeatureSpec], kind: str) -> tuple[str, ...]:
     """The names of the features of one kind, in order."""
     return tuple(feature.name for feature in features if feature.kind == kind)
+
+
+def canonical(frame: pl.DataFrame, features: Iterable[FeatureSpec]) -> pl.DataFrame:
+    """The features alone, as every estimator gets them, in training and behind a server.
+
+    Numbers are Float32, categories and texts String; null stands for every kind of "no value": NaN, infinity, "".
+    """
+    wanted = []
+    for feature in features:
+        column = pl.col(feature.name)
+        if feature.kind == "number":
+            number = column.cast(pl.Float32, strict=False)
+            wanted.append(pl.when(number.is_finite()).then(number).alias(feature.name))
+        else:
+            text = column.cast(pl.String)
+            wanted.append(pl.when(text != "").then(text).alias(feature.name))
+    return frame.select(wanted)

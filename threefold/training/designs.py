@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 
 from threefold.records import TaskSpec
 from threefold.training import columns, lookups, words
@@ -117,7 +117,7 @@ class TreeDesign:
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        rates = sum(table.shape[1] for table in self.tables.values())
+        rates = sum(int(table.shape[1]) for table in self.tables.values())
         return len(self.numbers) + rates + sum(vocabulary.size for vocabulary in self.vocabularies.values())
 
     def matrix(self, frame: pl.DataFrame, outcome: np.ndarray | None = None) -> np.ndarray:
@@ -155,4 +155,3 @@ def tree_design(frame: pl.DataFrame, task: TaskSpec, outcome: np.ndarray) -> Tre
 def _median(values: np.ndarray) -> float:
     present = values[~np.isnan(values)]
     return float(np.median(present)) if len(present) else 0.0
-

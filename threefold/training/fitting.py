@@ -26,7 +26,7 @@ from threefold.training.thresholds import cheapest
 MIN_ROWS = 10
 SAMPLE_ROWS = 256
 
-Progress = Callable[[int, int, str], None]  # fits done, fits planned, what is done now
+Progress = Callable[[str], None]  # "boosting: search 2 of 5 (3 of 19 fits)"
 
 
 def fit_candidate(
@@ -37,6 +37,8 @@ def fit_candidate(
     budget_s: float,
     project: Mapping[str, Callable[..., Any]] | None = None,
     on_progress: Progress | None = None,
+    *,
+    run_id: str = "",
 ) -> tuple[TrainedModel, CandidateReport]:
     """Build the best model a candidate can give within its budget.
 
@@ -49,8 +51,10 @@ def fit_candidate(
         frame: features, `_target`, and `_at` where there is time.
         budget_s: for the search of this candidate.
         project: the functions and classes of model.py.
+        on_progress: told in a few words what is being fitted.
+        run_id: of the run that this fit is recorded as; goes into the report.
     Returns:
-        The model, and its report with run_id "": whoever records the run fills it in.
+        The model, and its report.
     Raises:
         NotFound: no candidate has this name.
         DataError: there are too few rows, or one class only; or a prediction has the wrong shape.
@@ -62,13 +66,13 @@ def fit_candidate(
         trials, chosen = bench.search(budget_s)
         held = bench.judge(chosen)
         estimator = bench.learn(frame, bench.y, chosen)
-    rows, y, scores = _pooled(held, bench.y)
+    y, scores = _pooled(held, bench.y)
     threshold = cheapest(y, scores, task) if task.problem == "binary" else None
     numbers = [metrics.compute(None, bench.y[part.rows], part.scores, task, threshold) for part in held]
     model = TrainedModel(name, task, estimator, threshold, bench.sample(), chosen, training.seed)
     report = CandidateReport(
         name=name,
-        run_id="",
+        run_id=run_id,
         params=chosen,
         metrics=_means(numbers),
         folds=tuple({**values, "rows": len(part.rows)} for values, part in zip(numbers, held, strict=True)),
@@ -99,7 +103,7 @@ class _Bench:
         self.y = encode_target(frame, task)
         _require_rows(self.y, task)
         self.folds = make_folds(frame, self.y, task, training.folds, training.seed)
-        self.metric = training.metric or metrics.default_metric(task.problem)
+        self.metric = training.metric or metrics.primary(task.problem)
 
     def search(self, budget_s: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Try the points the budget pays for; returns every trial, and the parameters of the best."""
@@ -111,7 +115,7 @@ class _Bench:
         self.planned = (len(points) * len(folds) if len(points) > 1 else 0) + len(self.folds) + 1
         if len(points) == 1 or not folds:
             return [], points[0]
-        trials = []
+        trials: list[dict[str, Any]] = []
         for point in points:
             held = self._judge(frame, y, folds, point, f"search {len(trials) + 1} of {len(points)}")
             trials.append(
@@ -135,15 +139,13 @@ class _Bench:
 
     def learn(self, frame: pl.DataFrame, y: np.ndarray, params: dict[str, Any], note: str = "all rows") -> Any:
         """A fresh estimator that has learned from these rows."""
-        if self.on_progress:
-            self.on_progress(self.done, self.planned, f"{self.name}: {note}")
-        estimator = self.candidate.build(self.task, params, self.training.seed)
-        inputs = frame.select([feature.name for feature in self.task.features])
-        with faults(f"fit of candidate {self.name!r}"):
-            fitted = estimator.fit(inputs, y)
         self.done += 1
         if self.on_progress:
-            self.on_progress(self.done, self.planned, f"{self.name}: {note}")
+            self.on_progress(f"{self.name}: {note} ({self.done} of {self.planned} fits)")
+        estimator = self.candidate.build(self.task, params, self.training.seed)
+        inputs = columns.canonical(frame, self.task.features)
+        with faults(f"fit of candidate {self.name!r}"):
+            fitted = estimator.fit(inputs, y)
         return fitted if hasattr(fitted, "predict") else estimator
 
     def sample(self) -> pl.DataFrame:
@@ -174,11 +176,11 @@ def _require_rows(y: np.ndarray, task: TaskSpec) -> None:
         )
 
 
-def _pooled(held: Sequence[Held], y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pooled(held: Sequence[Held], y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not held:
-        return np.empty(0, dtype=np.int64), y[:0], np.empty(0)
+        return y[:0], np.empty(0)
     rows = np.concatenate([part.rows for part in held])
-    return rows, y[rows], np.concatenate([part.scores for part in held])
+    return y[rows], np.concatenate([part.scores for part in held])
 
 
 def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:

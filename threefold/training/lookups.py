@@ -55,7 +55,7 @@ def rates(codes: np.ndarray, size: int, outcome: np.ndarray) -> np.ndarray:
     mean = outcome.mean(axis=0) if len(outcome) else np.zeros(outcome.shape[1])
     rows = np.bincount(codes, minlength=size)[:, None]
     sums = np.stack([np.bincount(codes, column, size) for column in outcome.T], axis=1)
-    return ((sums + SMOOTHING * mean) / (rows + SMOOTHING)).astype(np.float32)
+    return np.asarray((sums + SMOOTHING * mean) / (rows + SMOOTHING), dtype=np.float32)
 
 
 def held_out_rates(codes: np.ndarray, size: int, outcome: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def scores_of(estimator: Any, frame: pl.DataFrame, task: TaskSpec, name: str) ->
     """
     if frame.height == 0:
         return np.empty((0, len(task.classes)) if task.problem == "multiclass" else 0)
-    inputs = frame.select([feature.name for feature in task.features])
+    inputs = columns.canonical(frame, task.features)
     if task.problem == "regression":
         return _values(estimator.predict(inputs), frame.height, name)
     if hasattr(estimator, "predict_proba"):

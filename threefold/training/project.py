@@ -105,6 +105,9 @@ def place(function: Callable[..., Any]) -> str:
 
 def _is_project(file: str) -> bool:
     path = Path(file)
-    return "site-packages" not in path.parts and "dist-packages" not in path.parts and OURS not in path.parents and (
-        not file.startswith("<")
+    return (
+        "site-packages" not in path.parts
+        and "dist-packages" not in path.parts
+        and OURS not in path.parents
+        and (not file.startswith("<"))
     )

@@ -41,9 +41,7 @@ def thinned(rows: int) -> np.ndarray:
     return np.linspace(0, rows - 1, SEARCH_ROWS).astype(np.int64)
 
 
-def judged(
-    folds: Sequence[Fold], score: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> list[Held]:
+def judged(folds: Sequence[Fold], score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> list[Held]:
     """Score each fold's test rows with an estimator that learned from its train rows."""
     return [Held(fold.test, score(fold.train, fold.test)) for fold in folds]
 

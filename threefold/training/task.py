@@ -35,7 +35,9 @@ def infer_task(frame: pl.DataFrame, prediction: Prediction, features: Sequence[F
     target = _present(frame, prediction.target)
     if not features:
         raise DataError(
-            "there is no feature to learn from", f"table {prediction.table}", "give the table more columns than the target"
+            "there is no feature to learn from",
+            f"table {prediction.table}",
+            "give the table more columns than the target",
         )
     problem = prediction.problem or _guess(target)
     classes, positive = _labels(target, problem, prediction)
@@ -74,10 +76,10 @@ def encode_labels(values: pl.Series | Iterable[Any], task: TaskSpec) -> np.ndarr
         if series.dtype == pl.Object:
             return np.array([_number(value) for value in series.to_list()], dtype=np.float64)
         return series.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
-    codes = {label: float(code) for code, label in enumerate(task.classes)}
-    for label, code in list(codes.items()):
+    codes: dict[str | None, float] = {label: float(code) for code, label in enumerate(task.classes)}
+    for code, label in enumerate(task.classes):
         for other in _same(label):
-            codes.setdefault(other, code)
+            codes.setdefault(other, float(code))
     return np.array([codes.get(text, float("nan")) for text in label_texts(series)], dtype=np.float64)
 
 
@@ -145,7 +147,9 @@ def _labels(target: pl.Series, problem: Problem, prediction: Prediction) -> tupl
     if len(counts) < 2:
         only = next(iter(counts))
         raise DataError(
-            f"every row has the target {only!r}, so there is nothing to tell apart", where, "add rows with another outcome"
+            f"every row has the target {only!r}, so there is nothing to tell apart",
+            where,
+            "add rows with another outcome",
         )
     if problem == "binary":
         return _two(counts, prediction.positive, where)

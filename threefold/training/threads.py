@@ -16,7 +16,7 @@ THREADS = 2
 @contextmanager
 def fixed_threads() -> Iterator[None]:
     """Let BLAS and OpenMP use two threads at most inside the block."""
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn; slow on a first call
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
     with threadpool_limits(THREADS):
         yield

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import sparse
+from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 
 CUT = re.compile("[ \n\t]+")
 EDGE = re.compile(r"^\W+|\W+$")

@@ -50,7 +50,7 @@ class TreeModel:
         """Class numbers, or values in the unit of the target."""
         if self.task.problem == "regression":
             return np.asarray(self.learner.predict(self.design.matrix(frame)), dtype=np.float64)
-        return np.argmax(self.predict_proba(frame), axis=1)
+        return np.asarray(np.argmax(self.predict_proba(frame), axis=1))
 
 
 @candidates.add("boosting")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.special import expit, softmax
+from scipy.special import expit, softmax  # type: ignore[import-untyped]  # it ships no types
 
 from threefold.records import TaskSpec
 from threefold.training import candidates
@@ -92,7 +92,7 @@ class LinearModel:
         """Class numbers, or values in the unit of the target."""
         if self.task.problem == "regression":
             return self.decision(frame)[:, 0]
-        return np.argmax(self.predict_proba(frame), axis=1)
+        return np.asarray(np.argmax(self.predict_proba(frame), axis=1))
 
 
 @candidates.add("linear")

@@ -25,7 +25,7 @@ names = family.names
 DEFAULT: dict[Problem, str] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
-def default_metric(problem: Problem) -> str:
+def primary(problem: Problem) -> str:
     """What the search looks at when the canvas does not say."""
     return DEFAULT[problem]
 
@@ -76,5 +76,7 @@ def compute(
 def _check(y: np.ndarray, scores: np.ndarray) -> None:
     if len(y) != len(scores):
         raise DataError(
-            f"{len(y)} target values stand against {len(scores)} scores", "metrics", "score the same rows that are judged"
+            f"{len(y)} target values stand against {len(scores)} scores",
+            "metrics",
+            "score the same rows that are judged",
         )

@@ -1,0 +1,75 @@
+"""A trained model as ONNX, where that can be proved to answer alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from threefold.packaging.answers import add_class_outputs, add_probabilities, add_value_output
+from threefold.packaging.graph import Graph
+from threefold.packaging.inputs import add_inputs
+from threefold.packaging.linear_graph import add_linear
+from threefold.packaging.tree_graph import add_forest, add_tree_inputs
+from threefold.packaging.trees import Forest, from_histogram_boosting
+from threefold.training.candidates.boosting import TreeModel
+from threefold.training.candidates.linear import LinearModel
+from threefold.training.model import TrainedModel
+
+LIMIT = 1e-5  # largest difference on the model's sample rows; more, and the graph is not handed out
+
+
+def to_onnx(model: TrainedModel) -> bytes | None:
+    """The model as an ONNX graph.
+
+    One input per feature, named as the feature, shape (n, 1): float32 for numbers (NaN where nothing stands), string
+    for categories and text ("" where nothing stands). Outputs: `probability` (n, k) and `label` (n, 1), or
+    `prediction` (n, 1). Equal models give equal bytes.
+
+    Returns:
+        None when the estimator has no exporter, or when the graph does not answer the model's sample rows alike; such a
+        model is packaged as a signed pickle.
+    """
+    graph = build(model)
+    if graph is None:
+        return None
+    data = graph.to_bytes()
+    return data if _answers_alike(model, data) else None
+
+
+def build(model: TrainedModel) -> Graph | None:
+    """The graph of a model; None when its estimator has no exporter."""
+    estimator, task = model.estimator, model.task
+    graph = Graph()
+    inputs = add_inputs(graph, task)
+    if isinstance(estimator, LinearModel):
+        decision, seen = add_linear(graph, inputs, estimator), np.arange(len(task.classes))
+    elif isinstance(estimator, TreeModel):
+        forest = forest_of(estimator.learner)
+        if forest is None or not estimator.design.width:
+            return None
+        decision = add_forest(graph, add_tree_inputs(graph, inputs, estimator.design), forest)
+        seen = np.asarray(getattr(estimator.learner, "classes_", ()), dtype=np.int64)
+    else:
+        return None
+    if task.problem == "regression":
+        add_value_output(graph, decision)
+    else:
+        add_class_outputs(graph, add_probabilities(graph, decision, task, seen), task, model.threshold)
+    return graph
+
+
+def forest_of(learner: Any) -> Forest | None:
+    """The trees of a learner; None when it is of a kind that is not known here."""
+    if type(learner).__name__ in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
+        return from_histogram_boosting(learner)
+    return None
+
+
+def _answers_alike(model: TrainedModel, data: bytes) -> bool:
+    from threefold.packaging.parity import difference  # ONNX Runtime: only who proves pays for it
+    from threefold.packaging.scoring import Scorer, columns_of
+
+    scorer = Scorer.of_onnx(data, model.task)
+    scores = scorer.score(columns_of(model.sample, model.task))
+    return difference(model.score(model.sample), scores, model.task) <= LIMIT

@@ -1,0 +1,83 @@
+"""A small writer of ONNX graphs: nodes in order, names by number, so that equal models give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, OPSET_ML = 20, 3  # StringSplit came with 20; 3 is what every runtime of the last years reads
+IR_VERSION = 9
+ML = "ai.onnx.ml"
+
+
+class Graph:
+    """A graph under construction. Values are referred to by name."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, *, text: bool) -> str:
+        """One feature: shape (n, 1), float32 or string. Returns the name of its value."""
+        kind = TensorProto.STRING if text else TensorProto.FLOAT
+        self._inputs.append(helper.make_tensor_value_info(name, kind, [None, 1]))
+        return name
+
+    def output(self, value: str, name: str, *, text: bool = False, width: int) -> None:
+        """Hand a value out under a public name, with shape (n, width)."""
+        kind = TensorProto.STRING if text else TensorProto.FLOAT
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, kind, [None, width]))
+
+    def constant(self, array: np.ndarray) -> str:
+        """A fixed tensor."""
+        name = f"constant:{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def strings(self, values: Sequence[str]) -> str:
+        """A fixed list of strings."""
+        name = f"constant:{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.array(values, dtype=object), name))
+        return name
+
+    def add(self, operator: str, *values: str, domain: str = "", **attributes: Any) -> str:
+        """One node with one output. Returns the name of the output."""
+        name = f"value:{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(values), [name], domain=domain, **attributes))
+        return name
+
+    def first_of(self, operator: str, outputs: int, *values: str, **attributes: Any) -> str:
+        """One node with several outputs, of which the first is wanted."""
+        names = [f"value:{len(self._nodes)}.{number}" for number in range(outputs)]
+        self._nodes.append(helper.make_node(operator, list(values), names, **attributes))
+        return names[0]
+
+    def cast(self, value: str, kind: int) -> str:
+        """Another number type; see onnx.TensorProto."""
+        return self.add("Cast", value, to=kind)
+
+    def beside(self, values: Sequence[str]) -> str:
+        """Columns side by side."""
+        return values[0] if len(values) == 1 else self.add("Concat", *values, axis=1)
+
+    def sum(self, values: Sequence[str]) -> str:
+        """Element by element, from the first to the last."""
+        total = values[0]
+        for value in values[1:]:
+            total = self.add("Add", total, value)
+        return total
+
+    def to_bytes(self) -> bytes:
+        """The whole model; checked, and the same for the same graph."""
+        graph = helper.make_graph(self._nodes, "threefold", self._inputs, self._outputs, self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, OPSET_ML)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="threefold")
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
