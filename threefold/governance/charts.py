@@ -137,7 +137,7 @@ def _month_bounds(start: str) -> tuple[float, float]:
 def release_marks(story: Story) -> tuple[Mark, ...]:
     """Releases and rollbacks on the clock of the data; what happened before live traffic is left out."""
     releases = [Mark(_seconds(release.at), f"v{release.number}", "release") for release in story.releases if release.at]
-    back = [Mark(_seconds(r.at), f"back to v{r.to}", "rollback") for r in story.rollbacks if r.at]
+    back = [Mark(_seconds(r.at), f"↩v{r.to}", "rollback") for r in story.rollbacks if r.at]
     return tuple(sorted((*releases, *back), key=lambda mark: mark.x))
 
 

@@ -25,6 +25,11 @@ class Measure:
     noise: float  # a smaller difference between two models is called equal; for costs a share of the amount
     digits: int = 3
 
+    @property
+    def spoken(self) -> str:
+        """The title inside a sentence: AUC stays, Log loss becomes log loss."""
+        return self.title if self.title[1:2].isupper() or len(self.title) < 3 else self.title.lower()
+
 
 MEASURES = (
     Measure("roc_auc", "AUC", True, 0.002),
@@ -124,8 +129,8 @@ def _verdict(cells: Sequence[Cell]) -> Literal["gain", "no gain", "mixed", "not 
 
 
 def _sentence(verdict: str, cells: Sequence[Cell]) -> str:
-    better = [cell.measure.title for cell in cells if cell.sign == "better"]
-    worse = [cell.measure.title for cell in cells if cell.sign == "worse"]
+    better = [cell.measure.spoken for cell in cells if cell.sign == "better"]
+    worse = [cell.measure.spoken for cell in cells if cell.sign == "worse"]
     said = {
         "same model": "The first model was still the one that answered.",
         "not comparable": "No measure exists for both models.",
@@ -181,35 +186,39 @@ def _mean(lines: Sequence[MonthLine], position: int) -> Cell:
 
 def verdict_in_words(story: Story) -> tuple[str, ...]:
     """What the months say, in a few sentences, good or bad."""
-    totals = total(compare(story.months, first_version(story)))
+    lines = compare(story.months, first_version(story))
+    totals = total(lines)
     if totals is None:
         return ()
     said = [f"{plural(totals.months, 'month')} of live traffic, {count(totals.rows)} predictions with their labels."]
-    parts = [
-        f"{c.measure.title} {signed(c.difference or 0.0, c.measure.digits)}"
-        for c in totals.cells
-        if c.sign != "unknown"
-    ]
+    parts = [_difference(cell, story.currency) for cell in totals.cells if cell.sign != "unknown"]
     if parts:
         said.append(f"Against the model that was never trained again, on average: {listing(parts)}.")
     if totals.saved is not None:
         word = "less" if totals.saved >= 0 else "more"
         said.append(f"In total it cost {money(abs(totals.saved), story.currency)} {word} than the frozen model.")
-    said.append(_count_of_gains(totals))
+    said.append(_gains_in_words(lines))
     return tuple(said)
 
 
-def _count_of_gains(totals: Totals) -> str:
-    order = ("gain", "mixed", "no gain", "same model", "not comparable")
+def _difference(cell: Cell, currency: str) -> str:
+    unit = f" {currency}" if currency and cell.measure.name == COST else ""
+    return f"{cell.measure.spoken} {signed(cell.difference or 0.0, cell.measure.digits)}{unit}"
+
+
+def _gains_in_words(lines: Sequence[MonthLine]) -> str:
+    titles: dict[str, list[str]] = {}
+    for line in lines:
+        titles.setdefault(line.verdict, []).append(line.title.split()[0])
     words = {
-        "gain": "a gain in every measure that moved",
-        "mixed": "better in one measure and worse in another",
-        "no gain": "no gain",
-        "same model": "the first model still alone",
-        "not comparable": "nothing to compare",
+        "gain": "a gain in {}",
+        "mixed": "better in one measure but worse in another in {}",
+        "no gain": "no gain in {}",
+        "same model": "the first model still alone in {}",
+        "not comparable": "nothing to compare in {}",
     }
-    parts = [f"{totals.verdicts[name]} with {words[name]}" for name in order if name in totals.verdicts]
-    return f"Of {plural(totals.months, 'month')}: {listing(parts)}."
+    parts = [text.format(listing(titles[name])) for name, text in words.items() if name in titles]
+    return f"Retraining, month by month: {'; '.join(parts)}."
 
 
 def first_version(story: Story) -> int | None:
