@@ -62,6 +62,7 @@ class Training:
     metric: str | None = None  # what the search maximises or minimises; None: by problem
     folds: int = 3
     seed: int = 7
+    window: timedelta | None = None  # train on this much of the newest data only; None: all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""The project's own Python, found by convention: data.py, features.py, model.py, checks.py, steps.py."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from inspect import isclass, isfunction
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from threefold.errors import StepFailed
+
+Convention = Literal["data", "features", "model", "checks", "steps"]
+MODULES: tuple[Convention, ...] = ("data", "features", "model", "checks", "steps")
+KEPT = (".py", ".yaml", ".yml", ".sql")
+# Folders that hold no source of the project: environments, caches, what builds leave behind.
+PASSED_OVER = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
+
+# What was imported for which project: root -> digest of each file. A project is one code base at a time; when any of
+# its files changed, all of its modules are imported anew, since they may have imported one another.
+_loaded: dict[Path, dict[Path, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCode:
+    """The modules of one project. Functions are looked up by convention; the rest is the project's own business."""
+
+    root: Path
+    modules: dict[str, ModuleType]
+
+    def module(self, name: Convention) -> ModuleType | None:
+        """One of the five modules; None where the project has no such file."""
+        return self.modules.get(name)
+
+    def functions(self, name: Convention) -> dict[str, Callable[..., Any]]:
+        """Public functions and classes defined in a module, in the order of the source; what it imports is not among
+        them. Empty where there is no such file.
+        """
+        module = self.modules.get(name)
+        if module is None:
+            return {}
+        return {
+            key: thing
+            for key, thing in vars(module).items()
+            if not key.startswith("_") and (isfunction(thing) or isclass(thing)) and thing.__module__ == module.__name__
+        }
+
+    def files(self) -> list[Path]:
+        """Every source file of the project (.py, .yaml, .sql), sorted; hidden folders and environments left out."""
+        return sorted(_walk(self.root))
+
+
+def load_code(root: Path) -> ProjectCode:
+    """Import the project's modules under their plain names, with the project's folder first on the path.
+
+    Modules that another project, or an older state of this one, left under the same names are dropped first. Modules
+    whose project did not change are kept as they are, so that their classes stay the same objects.
+
+    Args:
+        root: the folder with `threefold.yaml`.
+    Raises:
+        StepFailed: a module raised while it was imported; says its file and line.
+    """
+    root = root.resolve()
+    names = [name for name in MODULES if (root / f"{name}.py").is_file()]
+    _make_room(root)
+    with _without_traces():
+        return ProjectCode(root, {name: _import(name, root) for name in names})
+
+
+def _make_room(root: Path) -> None:
+    """Put the project on the path, and drop what stands in its way."""
+    now = {file: _digest(file) for file in _walk(root) if file.suffix == ".py"}
+    for other in [other for other in _loaded if other != root or _loaded[other] != now]:
+        _forget(other)
+    for name in MODULES:  # a module of that name from nowhere we know
+        if name in sys.modules and not _belongs(sys.modules[name], root):
+            del sys.modules[name]
+    sys.path[:] = [str(root), *(entry for entry in sys.path if entry != str(root))]
+    importlib.invalidate_caches()
+    _loaded[root] = now
+
+
+def _forget(root: Path) -> None:
+    """Drop every module of a project, and take it off the path."""
+    del _loaded[root]
+    for name in [name for name, module in list(sys.modules.items()) if _belongs(module, root)]:
+        del sys.modules[name]
+    sys.path[:] = [entry for entry in sys.path if entry != str(root)]
+
+
+def _belongs(module: ModuleType, root: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return False
+    path = Path(file)
+    if not path.is_relative_to(root):
+        return False
+    return not _is_foreign(path.relative_to(root).parts[:-1])
+
+
+def _is_foreign(folders: tuple[str, ...]) -> bool:
+    """Whether a path inside the project leads through a hidden folder, an environment or a cache."""
+    return any(folder.startswith(".") or folder in PASSED_OVER for folder in folders)
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    """Keep Python from writing byte code beside the project's source.
+
+    Byte code is matched to its source by second and size: a file edited twice within a second would be run stale.
+    """
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _import(name: str, root: Path) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        _forget(root)  # a half-imported project must not be taken for a whole one
+        raise StepFailed(
+            f"{name}.py raised {type(error).__name__}: {_said(error)}", _place(error, name, root), _remedy(error)
+        ) from error
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg or "invalid syntax"
+    return " ".join(str(error).split()) or "no message"
+
+
+def _place(error: BaseException, name: str, root: Path) -> str:
+    """File and line in the project's own code where it went wrong."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(root):
+        return f"{Path(error.filename).relative_to(root)}:{error.lineno or 1}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(root) and not _is_foreign(path.relative_to(root).parts[:-1]):
+            return f"{path.relative_to(root)}:{frame.lineno}"
+    return f"{name}.py:1"
+
+
+def _remedy(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"install '{error.name.partition('.')[0]}' where Threefold runs, or mend the import"
+    return "mend this line and run the command again"
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = [one for one in folders if not _is_foreign((one,)) and not (here / one / "pyvenv.cfg").is_file()]
+        yield from (here / file for file in files if file.endswith(KEPT) and not file.startswith("."))
+
+
+def _digest(file: Path) -> str:
+    try:
+        return sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""  # a broken link; whoever imports it will say so

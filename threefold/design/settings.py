@@ -1,0 +1,111 @@
+"""Settings: one table of what can be tuned around a project. File, then environment, then flag."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from threefold.design.canvas import Canvas
+from threefold.design.units import Unfit, quantity
+from threefold.design.words import advise
+from threefold.errors import NotFound, ThreefoldError
+
+PREFIX = "THREEFOLD_"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table. The environment variable is THREEFOLD_ and the name in capitals."""
+
+    name: str
+    default: str
+    kind: Literal["text", "whole", "seconds", "switch"]
+    sentence: str  # what it does, with its unit
+
+    @property
+    def variable(self) -> str:
+        """The environment variable.
+
+        >>> find("store").variable
+        'THREEFOLD_STORE'
+        """
+        return PREFIX + self.name.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it holds now."""
+
+    name: str
+    value: str
+    source: str  # default, threefold.yaml, the environment variable, or the flag
+    sentence: str
+
+
+TABLE = (
+    Entry("store", ".threefold", "text", "Folder of the store; a relative one lies in the project."),
+    Entry("host", "127.0.0.1", "text", "Address that the server listens on; others than this machine's open it to the network."),
+    Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
+    Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
+    Entry("traceback", "0", "switch", "1 shows the whole trace where an error was not foreseen."),
+)  # fmt: skip
+
+
+def find(name: str) -> Entry:
+    """One row of the table. Raises NotFound with the nearest name."""
+    known = {entry.name: entry for entry in TABLE}
+    if name not in known:
+        raise NotFound(f"there is no setting '{name}'", "settings", advise(name, known, "the settings are"))
+    return known[name]
+
+
+def fit(name: str, value: str) -> str:
+    """A value, checked. Raises Unfit with what would be right."""
+    kind = find(name).kind
+    if kind == "whole" and not value.isdecimal():
+        raise Unfit("a whole number, 0 or more")
+    if name == "port" and int(value) > 65_535:
+        raise Unfit("a port from 0 to 65535")
+    if kind == "seconds" and ((parts := quantity(value)) is None or parts[0] < 0 or parts[1] not in ("", "s")):
+        raise Unfit("a number of seconds, 0 or more")
+    if kind == "switch" and value.lower() not in ("0", "1"):
+        raise Unfit("0 or 1")
+    return value
+
+
+def resolve(canvas: Canvas | None, flags: Mapping[str, Any]) -> list[Setting]:
+    """Every setting with its value and where that came from.
+
+    Args:
+        canvas: the project's, or None outside of a project.
+        flags: what the command line was given; None counts as not given.
+    Raises:
+        NotFound: a flag is no setting.
+        ThreefoldError: a value does not fit; says where it was set.
+    """
+    for name in flags:
+        find(name)
+    return [_resolve(entry, canvas, flags.get(entry.name)) for entry in TABLE]
+
+
+def value_of(name: str, canvas: Canvas | None = None, flag: Any = None) -> str:
+    """The value of one setting. Raises as `resolve`."""
+    return _resolve(find(name), canvas, flag).value
+
+
+def _resolve(entry: Entry, canvas: Canvas | None, flag: Any) -> Setting:
+    value, source = entry.default, "default"
+    if canvas is not None and entry.name == "port":
+        value, source = str(canvas.serve.port), canvas.file.name
+    if canvas is not None and entry.name in canvas.settings:
+        value, source = canvas.settings[entry.name], canvas.file.name
+    if os.environ.get(entry.variable):
+        value, source = os.environ[entry.variable], entry.variable
+    if flag is not None:
+        value, source = str(flag), f"--{entry.name.replace('_', '-')}"
+    try:
+        return Setting(entry.name, fit(entry.name, value) if value else value, source, entry.sentence)
+    except Unfit as wrong:
+        raise ThreefoldError(f"the setting '{entry.name}' is '{value}'", source, wrong.advice) from None
