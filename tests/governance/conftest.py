@@ -187,7 +187,7 @@ def story() -> Story:
             ReleaseStory(n, at, why, "rule: all gates passed", "5 %, 25 %, 100 %", f"2013-01-01 to {at}")
             for n, at, why in ((1, "2013-04-01", "first release"), (2, "2013-05-20", "calibration"), (4, "2013-07-08", "decay"), (5, "2013-09-16", "calibration"), (6, "2013-12-10", "decay"))
         ),
-        rollbacks=(RollbackStory("2013-12-28", 6, 5, "Shown on purpose.", 312.0),),
+        rollbacks=(RollbackStory("2013-12-28", 6, 5, "shown on purpose", 312.0),),
         months=months(),
         windows=windows(),
         drift_limit=0.2,

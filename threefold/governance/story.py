@@ -56,7 +56,7 @@ class RollbackStory:
     left: int  # the version that was left
     to: int  # the version that answers since
     reason: str
-    took_ms: float  # from the command to the first answer of the old version
+    took_ms: float  # from the command to the first answer of the old version; 0: not measured
 
 
 @dataclass(frozen=True, slots=True)

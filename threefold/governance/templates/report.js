@@ -75,10 +75,10 @@
           ctx.lineTo(x, top + height);
           ctx.stroke();
           const room = ctx.measureText(mark.label).width;
-          if (x - room / 2 < taken) return; // two releases close together: the first keeps its name
-          ctx.textAlign = "center";
-          ctx.fillText(mark.label, Math.min(Math.max(x, left + room / 2), left + width - room / 2), top - 5 * devicePixelRatio);
-          taken = x + room / 2 + 4 * devicePixelRatio;
+          const start = Math.min(x - room / 2, left + width - room);
+          if (start < taken) return; // two releases close together: the first keeps its name
+          ctx.fillText(mark.label, start, top - 5 * devicePixelRatio);
+          taken = start + room + 3 * devicePixelRatio;
         });
       }
       if (spec.limit == null) return;
