@@ -1,0 +1,178 @@
+"""One version, loaded and warm: its scorer, its checks and its fallback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from threefold.packaging.bundles import load_bundle
+from threefold.packaging.scoring import Scorer
+from threefold.records import Bundle, Contract, from_json
+from threefold.serving.checks import InputChecks, OutputChecks, by_row
+from threefold.serving.journal import Columns
+from threefold.store import Store
+from threefold.training.baselines import Lookup
+
+SLOW_MS = 0.5  # a model that takes longer for one row is run beside the event loop, not in it
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Scoring(Protocol):
+    """What an arm needs of a model: columns in, scores out, as Scorer.score."""
+
+    def score(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Scores of all rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one arm says about some rows.
+
+    Attributes:
+        scores: shape (rows, k), float64; NaN where nobody could answer.
+        sources: for each row who answered: model, fallback, none.
+        checks: for each row the checks that failed; None: all rows passed all checks.
+        ms: how long it took.
+    """
+
+    scores: np.ndarray
+    sources: list[str]
+    checks: list[list[str]] | None
+    ms: float
+
+
+class LoadedArm:
+    """One version that can answer.
+
+    Attributes:
+        number: of the model version.
+        slow: whether one row takes longer than SLOW_MS.
+    """
+
+    def __init__(
+        self, number: int, bundle: Bundle, scorer: Scoring, contract: Contract | None, fallback: Lookup | None
+    ) -> None:
+        features = bundle.task.features
+        self.number = number
+        self.bundle = bundle
+        self.columns = Columns(
+            tuple(feature.name for feature in features if feature.kind == "number"),
+            tuple(feature.name for feature in features if feature.kind != "number"),
+        )
+        self.slow = False
+        self._scorer = scorer
+        self._inputs = InputChecks(contract or Contract(bundle.name, ()), self.columns)
+        self._outputs = OutputChecks(bundle.task)
+        self._fallback = fallback
+
+    def warm(self) -> None:
+        """Score a row of zeros a few times: a model that cannot is not served, and its speed decides where it runs.
+
+        Raises:
+            Exception: whatever the model raised.
+        """
+        numbers = np.zeros((len(self.columns.numbers), 1), dtype=np.float32)
+        texts = [[""] for _ in self.columns.texts]
+        best = float("inf")
+        for _ in range(5):
+            started = perf_counter()
+            self._outputs.shaped(self._scorer.score(self._named(numbers, texts)), 1)
+            best = min(best, perf_counter() - started)
+        self.slow = best * 1000 > SLOW_MS
+
+    def answer(self, numbers: np.ndarray, texts: Sequence[list[str]], *, stopped: bool = False) -> Answer:
+        """Check the rows, score them, check the scores; the fallback answers where the model does not.
+
+        Args:
+            numbers: shape (number features, rows), float32, in the order of `columns`; NaN is a missing value.
+            texts: per text feature the values; "" is a missing value.
+            stopped: leave the model out.
+        """
+        started = perf_counter()
+        rows = numbers.shape[1] if len(numbers) or not texts else len(texts[0])
+        checks = self._inputs.flags(numbers, texts)
+        named = self._named(numbers, texts)
+        failed: dict[int, str]
+        try:
+            if stopped:
+                raise _Stopped
+            scores = self._outputs.shaped(self._scorer.score(named), rows)
+            failed = self._outputs.flags(scores)
+        except _Stopped:
+            scores, failed = self._nothing(rows), dict.fromkeys(range(rows), "model:stopped")
+        except Exception:  # whatever a model raises, the fallback answers
+            logger.exception("version %d of %s raised", self.number, self.bundle.name)
+            scores, failed = self._nothing(rows), dict.fromkeys(range(rows), "model:raised")
+        sources = ["model"] * rows
+        if failed:
+            self._fall_back(failed, named, scores, sources)
+            checks = _added(checks, failed, rows)
+        return Answer(scores, sources, checks, (perf_counter() - started) * 1000)
+
+    def _named(self, numbers: np.ndarray, texts: Sequence[list[str]]) -> dict[str, np.ndarray]:
+        named = dict(zip(self.columns.numbers, numbers, strict=True))
+        for name, values in zip(self.columns.texts, texts, strict=True):
+            named[name] = np.array(values, dtype=object)
+        return named
+
+    def _nothing(self, rows: int) -> np.ndarray:
+        classes = len(self.bundle.task.classes) if self.bundle.task.problem == "multiclass" else 1
+        return np.full((rows, classes), np.nan)
+
+    def _fall_back(
+        self, failed: Mapping[int, str], named: Mapping[str, np.ndarray], scores: np.ndarray, sources: list[str]
+    ) -> None:
+        values = self._fallback_scores(named, len(sources))
+        for row in failed:
+            scores[row] = np.nan if values is None else values[row]
+            sources[row] = "none" if values is None else "fallback"
+
+    def _fallback_scores(self, named: Mapping[str, np.ndarray], rows: int) -> np.ndarray | None:
+        if self._fallback is None:
+            return None
+        try:
+            values = self._outputs.shaped(self._fallback.score_columns(named, rows), rows)
+        except Exception:  # a broken fallback must not take the rows with it that the model did answer
+            logger.exception("the fallback of version %d of %s raised", self.number, self.bundle.name)
+            return None
+        return values if not self._outputs.flags(values) else None
+
+
+class _Stopped(Exception):
+    """The stop switch is on."""
+
+
+def load_arm(store: Store, number: int, digest: str) -> LoadedArm:
+    """Read a bundle from the store and warm it up.
+
+    Raises:
+        NotFound, StoreError: an object is missing or damaged.
+        Refused: the model is a pickle that this store did not sign.
+        Exception: whatever the model raised when it was tried.
+    """
+    bundle = load_bundle(store, digest)
+    scorer = Scorer.open(store.objects.get, bundle, key=store.key() if bundle.format == "python" else None)
+    contract = _file(store, bundle, "contract.json", Contract)
+    arm = LoadedArm(number, bundle, scorer, contract, _file(store, bundle, "fallback.json", Lookup))
+    arm.warm()
+    return arm
+
+
+def _file(store: Store, bundle: Bundle, name: str, kind: type[T]) -> T | None:
+    return from_json(store.objects.get(bundle.files[name]), kind) if name in bundle.files else None
+
+
+def _added(checks: list[list[str]] | None, failed: Mapping[int, str], rows: int) -> list[list[str]]:
+    result = checks or by_row((), rows)
+    for row, check in failed.items():
+        result[row].append(check)
+    return result

@@ -1,0 +1,247 @@
+"""The journal: the file a server writes before it answers, and how it is read back.
+
+A segment starts with eight bytes that name the format and its version; then come frames:
+
+    length of the payload   4 bytes, little-endian
+    crc32 of the payload    4 bytes, little-endian
+    kind                    1 byte: s columns, p predictions, f feedback, r refused request
+    payload                 MessagePack
+
+One request is one frame and one write, so a process killed at any moment leaves whole frames and at most one torn
+tail. The writer holds a lock on its segment while it lives; whoever gets the lock knows that the segment is final.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from threefold.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: segments are then never called final, and never removed
+    fcntl = None  # type: ignore[assignment]  # the name stays, without its functions
+
+MAGIC = b"TFLOG\x00\x01\n"  # the last byte but one is the version of the format
+HEADER = struct.Struct("<IIc")
+SEGMENT_BYTES = 64 * 1024 * 1024
+SUFFIX = ".tflog"
+
+
+class Columns(msgspec.Struct, frozen=True, array_like=True):
+    """The features of the rows that follow, in the order in which their values are stored."""
+
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+class Inference(msgspec.Struct, array_like=True):
+    """One answered request. A list with one element where there are more rows holds for all of them."""
+
+    columns: int  # the how manyth Columns frame of this segment
+    request_id: str
+    received_us: int  # microseconds since 1970, UTC
+    ids: list[str]
+    times_us: list[int] | None  # prediction times on the clock of the data; None: the moment of arrival
+    numbers: bytes  # float32, feature by feature; a missing number is NaN
+    texts: list[list[str]]  # feature by feature; a missing text is ""
+    versions: list[int]
+    sources: list[str]  # model, fallback, none
+    latency_ms: list[float]
+    width: int  # scores per row
+    scores: bytes  # float64, row by row; NaN where nobody could answer
+    checks: list[list[str]] | None = None  # per row the checks that failed; None: all passed
+
+
+class Feedback(msgspec.Struct, array_like=True):
+    """Labels that came back for earlier predictions."""
+
+    received_us: int
+    ids: list[str]
+    values: list[str]
+    times_us: list[int | None]  # when each became known, on the clock of the data; None: the moment of arrival
+
+
+class Refusal(msgspec.Struct, array_like=True):
+    """A request that got no prediction."""
+
+    request_id: str
+    received_us: int
+    status: int  # the HTTP status that was sent
+    error: str
+
+
+class Segment:
+    """What a segment held when it was read: frames from an offset on, and whether more can come.
+
+    Attributes:
+        frames: kind and payload of each whole frame from the offset on.
+        columns: every Columns frame from the start of the segment, in order.
+        end: where the last whole frame ends.
+        size: how long the segment was; more than `end` where the tail is torn.
+    """
+
+    def __init__(self, data: bytes, start: int, name: str) -> None:
+        if data and not MAGIC.startswith(data[: len(MAGIC)]):
+            raise StoreError(
+                "the inference log was written in a format this Threefold does not know", name,
+                "install the newer Threefold; nothing was changed",
+            )  # fmt: skip
+        self.columns: list[Columns] = []
+        self.frames: list[tuple[bytes, bytes]] = []
+        self.size = len(data)
+        self.end = len(MAGIC) if len(data) >= len(MAGIC) else 0
+        for kind, payload, end in walk(data):
+            if kind == b"s":
+                self.columns.append(_columns.decode(payload))
+            elif end > start:
+                self.frames.append((kind, payload))
+            self.end = end
+
+
+def walk(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """The whole frames of a segment in order: kind, payload, and where each ends. Stops before a torn one."""
+    at = len(MAGIC)
+    while at + HEADER.size <= len(data):
+        length, crc, kind = HEADER.unpack_from(data, at)
+        at += HEADER.size
+        payload = data[at : at + length]
+        at += length
+        if len(payload) < length or zlib.crc32(payload) != crc:
+            return
+        yield kind, payload, at
+
+
+class LogWriter:
+    """Appends records of one endpoint to its segment.
+
+    Promises: when `predictions` or `feedback` returns, the record is with the operating system, and survives the
+    death of this process; when it raises, nothing of the record stays.
+    """
+
+    def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.folder = folder
+        self.segment_bytes = segment_bytes
+        self._file = -1
+        self._size = 0
+        self._known: dict[Columns, int] = {}
+
+    def predictions(self, record: Inference, columns: Columns) -> None:
+        """Keep one answered request. Raises StoreError when the disk does not take it."""
+        self._make_room()
+        number = self._known.get(columns)
+        if number is None:
+            self._append(b"s", _encode(columns))
+            number = self._known[columns] = len(self._known)
+        record.columns = number
+        self._append(b"p", _encode(record))
+
+    def feedback(self, record: Feedback) -> None:
+        """Keep labels. Raises StoreError when the disk does not take them."""
+        self._make_room()
+        self._append(b"f", _encode(record))
+
+    def refusal(self, record: Refusal) -> None:
+        """Keep a request that got no prediction. Raises StoreError when the disk does not take it."""
+        self._make_room()
+        self._append(b"r", _encode(record))
+
+    def close(self) -> None:
+        """End the segment; it is then final."""
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+        self._file, self._size, self._known = -1, 0, {}
+
+    def _make_room(self) -> None:
+        if self._size > self.segment_bytes:
+            self.close()
+        if self._file < 0:
+            try:
+                self._open()
+            except OSError as error:
+                raise _disk_error(error, self.folder) from error
+
+    def _open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{os.getpid()}{SUFFIX}"
+        file = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX)  # before the first byte: an empty segment is never taken as final
+            _write_all(file, MAGIC)
+        except OSError:
+            os.close(file)
+            (self.folder / name).unlink(missing_ok=True)
+            raise
+        self._file, self._size, self._known = file, len(MAGIC), {}
+
+    def _append(self, kind: bytes, payload: bytes) -> None:
+        frame = HEADER.pack(len(payload), zlib.crc32(payload), kind) + payload
+        try:
+            _write_all(self._file, frame)
+        except OSError as error:
+            self._take_back()
+            raise _disk_error(error, self.folder) from error
+        self._size += len(frame)
+
+    def _take_back(self) -> None:
+        """Cut a half-written frame off; where even that fails, go on in a new segment."""
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:
+            os.close(self._file)
+            self._file = -1
+
+
+def read_segment(path: Path, start: int = 0) -> tuple[Segment, bool]:
+    """What a segment holds from an offset on, and whether it is final: its writer is gone.
+
+    Raises:
+        FileNotFoundError: somebody else ingested and removed it in the meantime.
+        StoreError: it was written by a newer Threefold.
+    """
+    with path.open("rb") as file:
+        final = _lock_if_free(file.fileno())
+        data = file.read()  # after the lock: whoever finds it free sees the last byte
+    return Segment(data, start, str(path)), final and bool(data)
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of one endpoint, oldest first."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def _lock_if_free(file: int) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _write_all(file: int, data: bytes) -> None:
+    written = os.write(file, data)
+    while written < len(data):  # a nearly full disk takes a part first and refuses the rest
+        data = data[written:]
+        written = os.write(file, data)
+
+
+def _disk_error(error: OSError, folder: Path) -> StoreError:
+    return StoreError(
+        f"the inference log cannot be written: {error.strerror}", str(folder),
+        "free some space or mend the folder; requests are refused until then, and none is lost",
+    )  # fmt: skip
+
+
+_columns = msgspec.msgpack.Decoder(Columns)
+_encode = msgspec.msgpack.Encoder().encode
