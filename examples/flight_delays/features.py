@@ -46,12 +46,6 @@ def destination_lately(flights: pl.DataFrame) -> pl.DataFrame:
     return _lately(flights, "dest", "arrived_at", "12h", destination_arrival_delay="arr_delay")
 
 
-@view(key="dest", known="arrived_at")
-def destination_rate(flights: pl.DataFrame) -> pl.DataFrame:
-    """The share of late landings at the destination in the last 30 days: a number in the place of 105 names."""
-    return _lately(flights, "dest", "arrived_at", "30d", destination_late_rate="late")
-
-
 @view(key="tailnum", known="arrived_at", max_age=timedelta(days=1), age="hours_since_aircraft_landed")
 def aircraft_last(flights: pl.DataFrame) -> pl.DataFrame:
     """How late the aircraft itself landed last, and how long ago."""

@@ -41,6 +41,11 @@ def known(frame: pl.DataFrame, source: Source, as_of: datetime | None) -> pl.Dat
     )
 
 
+def source_of(table: str, sources: Mapping[str, Source]) -> Source:
+    """The source of a table; a table that a step of the project made has none, and no times of its own."""
+    return sources.get(table) or Source(table, "")
+
+
 def later_columns(source: Source) -> dict[str, str]:
     """Each column that is known only later, with the time column that says when; the time columns themselves too."""
     return {name: moment for moment, names in source.later.items() for name in (*names, moment)}
@@ -52,7 +57,7 @@ def check_labels(rows: pl.DataFrame, prediction: Prediction, sources: Mapping[st
     Raises:
         DataError: such rows are there; the first of them are named.
     """
-    moment = later_columns(sources[prediction.table]).get(prediction.target) if prediction.table in sources else None
+    moment = later_columns(source_of(prediction.table, sources)).get(prediction.target)
     if prediction.at is None or moment is None or moment not in rows.columns:
         return
     early = rows.filter(

@@ -72,7 +72,7 @@ def _by_time(rows: pl.DataFrame, prediction: Prediction) -> pl.Series:
     times = time_of(rows, prediction)
     ordered = times.sort()
     first = min(len(ordered) - 1, max(1, round(len(ordered) * (1 - prediction.test_share))))
-    tested = times >= ordered[first]
+    tested: pl.Series = times >= ordered[first]
     if tested.all():  # one moment fills the whole front: the test is what comes after it
         tested = times > ordered[0]
     if not tested.any():

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from threefold.data.calling import place_of
-from threefold.data.knowledge import known
+from threefold.data.knowledge import known, source_of
 from threefold.data.split import ID, identified, time_of
 from threefold.design.canvas import Prediction, Source
 from threefold.errors import Finding
@@ -45,7 +45,7 @@ def check_future_blind(
     together = build(views, tables, rows, prediction, sources)
     found: dict[str, Finding] = {}
     for picked, cut in _picked(rows, prediction, moments):
-        past = {name: known(table, sources[name], cut) for name, table in tables.items() if name in sources}
+        past = {name: known(table, source_of(name, sources), cut) for name, table in tables.items()}
         alone = build(views, past, picked, prediction, sources)
         among = together.filter(pl.col(ID).is_in(picked[ID].to_list()))
         for finding in _changed(views, among, alone, cut):

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from threefold.data.calling import call, place_of
-from threefold.data.knowledge import check_labels
+from threefold.data.knowledge import check_labels, source_of
 from threefold.data.profile import is_prose
 from threefold.data.split import ID, identified, time_of
 from threefold.data.words import counted, did_you_mean, listing
@@ -125,7 +125,7 @@ def _features(
             place_of(view.function),
             did_you_mean(view.table, tables, "tables"),
         )
-    table = leaks.known_with(view, tables[view.table], sources[view.table])
+    table = leaks.known_with(view, tables[view.table], source_of(view.table, sources))
     with leaks.explained(view, table.columns, prediction, sources):
         made = call(view.function, table, f"view '{view.name}'")
     return join(view, made, asked)

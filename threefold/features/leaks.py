@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import polars as pl
 
-from threefold.data.knowledge import later_columns
+from threefold.data.knowledge import later_columns, source_of
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import Prediction, Source
 from threefold.errors import LeakError, StepFailed
@@ -25,7 +25,7 @@ HEAD = ("_id", "_at", "_target")
 
 def permitted(rows: pl.DataFrame, prediction: Prediction, sources: Mapping[str, Source]) -> pl.DataFrame:
     """The rows without what is not known when their prediction is made: the target and the later columns."""
-    unknown = {prediction.target, *later_columns(sources[prediction.table])}
+    unknown = {prediction.target, *later_columns(source_of(prediction.table, sources))}
     return rows.drop(unknown & set(rows.columns))
 
 
@@ -61,8 +61,8 @@ def explained(
         name = _missing(failed.__cause__)
         if name is None:
             raise
-        if name in later_columns(sources[view.table]) or (name == prediction.target and view.of_rows):
-            raise _leak(name, view, prediction, sources[view.table], failed.where) from failed.__cause__
+        if name in later_columns(source_of(view.table, sources)) or (name == prediction.target and view.of_rows):
+            raise _leak(name, view, prediction, source_of(view.table, sources), failed.where) from failed.__cause__
         advice = did_you_mean(name, [column for column in columns if not column.startswith("_")])
         raise StepFailed(
             f"view '{view.name}' reads column '{name}', which table '{view.table}' does not have", failed.where, advice
