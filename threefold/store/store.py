@@ -19,6 +19,7 @@ from threefold.errors import StoreError
 from threefold.records import utc_now
 from threefold.store import schema
 from threefold.store.events import GENESIS, canonical, chain
+from threefold.store.keys import own_key
 from threefold.store.objects import Objects
 
 BUSY_TIMEOUT_S = 60  # a writer waits its turn this long; transactions here last milliseconds
@@ -80,6 +81,7 @@ class Store:
         self.url = url
         self.engine = engine
         self.objects = Objects(root / "objects")
+        self._key: bytes | None = None
 
     @classmethod
     def open(cls, root: Path, *, url: str | None = None) -> Store:
@@ -94,7 +96,9 @@ class Store:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"cannot make the store: {error.strerror}", str(root), "check the folder's rights") from error
+            raise StoreError(
+                f"cannot make the store: {error.strerror}", str(root), "check the folder's rights"
+            ) from error
         address = url or f"sqlite:///{root / 'catalogue.db'}"
         engine = _engine(address)
         store = cls(root, engine, address)
@@ -149,6 +153,16 @@ class Store:
                 connection.commit()
         except OperationalError as error:
             raise _catalogue_error(error, self.url) from error
+
+    def key(self) -> bytes:
+        """The secret of this store, 32 random bytes made on first use; it signs what only this store may open.
+
+        Raises:
+            StoreError: the file cannot be read or written, or does not hold a key.
+        """
+        if self._key is None:
+            self._key = own_key(self.root / "key")
+        return self._key
 
     def close(self) -> None:
         """Give the connections back."""

@@ -1,0 +1,209 @@
+"""What steps have made: the rows that lead from a key to its outputs, and the values while a run needs them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, desc, insert, select
+
+from threefold.errors import NotFound, StoreError, ThreefoldError
+from threefold.pipeline import codecs, reasons
+from threefold.pipeline.environment import read_document
+from threefold.pipeline.fingerprint import Fingerprint
+from threefold.records import plain, utc_now
+from threefold.store import Store, Writer, new_id, schema
+
+KINDS = {"table": "table", "json": "json", "bytes": "file", "pickle": "object"}  # codec -> kind of artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where one output of a step lies."""
+
+    digest: str
+    codec: str
+    type: str  # "module:qualname" of the value
+    size_bytes: int
+    classes: tuple[str, ...] = ()  # of the project, inside a pickle
+
+
+Outputs = dict[str, Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is remembered under one key."""
+
+    key: str
+    outputs: Outputs
+
+
+def load(store: Store, output: Output) -> Any:
+    """The value of an output."""
+    return codecs.decode(store.objects.get(output.digest), output.codec, store.key())
+
+
+def find(store: Store, key: str) -> Entry | None:
+    """What was made under a key."""
+    with store.read() as connection:
+        body = connection.execute(select(schema.cache.c.outputs).where(schema.cache.c.key == key)).scalar()
+    if body is None:
+        return None
+    return Entry(key, {name: Output(**{**one, "classes": tuple(one["classes"])}) for name, one in body.items()})
+
+
+def lost(store: Store, entry: Entry) -> str | None:
+    """A sentence naming an output whose object is gone or has another size; None where all are there."""
+    for name, output in entry.outputs.items():
+        try:
+            size = store.objects.path(output.digest).stat().st_size
+        except OSError:
+            return f"its output {name + ' ' if name else ''}is missing from the store"
+        if size != output.size_bytes:
+            return f"its output {name + ' ' if name else ''}is damaged in the store"
+    return None
+
+
+def why(store: Store, step: str, fingerprint: Fingerprint) -> str:
+    """Why a step with a new key runs: what moved since it last succeeded."""
+    executions, cache = schema.executions, schema.cache
+    query = select(cache.c.parts).join(executions, executions.c.key == cache.c.key).where(executions.c.step == step)
+    query = query.where(cache.c.step == step).order_by(desc(executions.c.started_at)).limit(1)
+    with store.read() as connection:
+        before = connection.execute(query).scalar()
+        failed = connection.execute(
+            select(executions.c.id).where((executions.c.key == fingerprint.key) & (executions.c.status == "failed"))
+        ).first()
+    if failed:
+        return "it failed the last time"
+    if before is None:
+        return "it never ran"
+    return reasons.differences(before, fingerprint.parts, _environments(store, fingerprint))
+
+
+def _environments(store: Store, fingerprint: Fingerprint) -> Callable[[str], Mapping[str, str]]:
+    def document(digest: str) -> Mapping[str, str]:
+        if digest == fingerprint.parts["environment"]:
+            return read_document(fingerprint.environment)
+        try:
+            return read_document(store.objects.get(digest))
+        except (NotFound, StoreError):
+            return {}  # only the explanation gets poorer
+
+    return document
+
+
+# ----------------------------------------------------------------------------------------------------- writing
+
+
+def execution(run_id: str, step: str, key: str, status: str, reason: str) -> dict[str, Any]:
+    """The row of one execution, begun now."""
+    return {
+        "id": new_id(), "run_id": run_id, "step": step, "key": key, "status": status, "reason": reason,
+        "started_at": utc_now().isoformat(), "ended_at": None, "error": None,
+    }  # fmt: skip
+
+
+def record(
+    tx: Writer,
+    row: Mapping[str, Any],
+    fingerprint: Fingerprint,
+    inputs: Mapping[str, Output],
+    outputs: Outputs,
+    duration_s: float,
+    remembered: bool,
+) -> None:
+    """One execution with all that came of it: cache entry, artifacts, lineage, event."""
+    step, key = row["step"], row["key"]
+    tx.execute(insert(schema.executions).values({**row, "ended_at": tx.now}))
+    if remembered:
+        tx.execute(delete(schema.cache).where(schema.cache.c.key == key))
+        tx.execute(
+            insert(schema.cache).values(
+                key=key, step=step, parts=fingerprint.parts, outputs=plain(outputs), duration_s=duration_s,
+                execution_id=row["id"], created_at=tx.now,
+            )
+        )  # fmt: skip
+    _record_artifacts(tx, step, outputs)
+    edges = [
+        {"execution_id": row["id"], "direction": direction, "name": name, "digest": one.digest}
+        for direction, named in (("input", inputs), ("output", outputs))
+        for name, one in named.items()
+    ]
+    tx.execute(insert(schema.edges), edges)
+    made = {name: one.digest for name, one in outputs.items()}
+    tx.event("step.ran", f"step {step}", {"run": row["run_id"], "execution": row["id"], "key": key, "outputs": made})
+
+
+def _record_artifacts(tx: Writer, step: str, outputs: Outputs) -> None:
+    table = schema.artifacts
+    digests = {one.digest for one in outputs.values()}
+    here = set(tx.execute(select(table.c.digest).where(table.c.digest.in_(digests))).scalars())
+    rows = {
+        one.digest: {
+            "digest": one.digest, "kind": KINDS[one.codec], "name": f"{step}.{name}" if name else step,
+            "size_bytes": one.size_bytes, "meta": {"codec": one.codec, "type": one.type}, "created_at": tx.now,
+        }
+        for name, one in outputs.items()
+        if one.digest not in here
+    }  # fmt: skip
+    if rows:
+        tx.execute(insert(table), list(rows.values()))
+
+
+def record_reused(tx: Writer, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Executions that only pointed at what was there; their lineage is that of the execution which made it."""
+    tx.execute(insert(schema.executions), [{**row, "ended_at": tx.now} for row in rows])
+
+
+def record_failure(tx: Writer, row: Mapping[str, Any], error: ThreefoldError) -> None:
+    """An execution that failed. It leaves no cache entry: failures are tried again."""
+    said = {"what": error.what, "where": error.where, "do": error.do}
+    tx.execute(insert(schema.executions).values({**row, "status": "failed", "ended_at": tx.now, "error": said}))
+    tx.event("step.failed", f"step {row['step']}", {"run": row["run_id"], "execution": row["id"], "error": said})
+
+
+# ------------------------------------------------------------------------------------------------------ values
+
+
+class Values:
+    """The values that later steps of a run still need.
+
+    A consumer gets what the store would give it, never the producer's own object: what one step does to its input
+    must not be seen by another. A table is kept and handed out as a shallow copy, everything else is decoded anew.
+    """
+
+    def __init__(self, store: Store, references: Sequence[str]) -> None:
+        self.store = store
+        self.wanted = Counter(references)
+        self._tables: dict[str, Any] = {}
+        self._bytes: dict[str, bytes] = {}
+
+    def keep(self, reference: str, value: Any, encoded: codecs.Encoded) -> None:
+        """Keep a value for the steps that will ask for it."""
+        if self.wanted[reference]:
+            if encoded.codec == "table":
+                self._tables[reference] = value
+            else:
+                self._bytes[reference] = encoded.data
+
+    def get(self, reference: str, output: Output) -> Any:
+        """The value under a reference like "step." or "step.output"."""
+        if output.codec == "table":
+            if reference not in self._tables:
+                self._tables[reference] = load(self.store, output)
+            return self._tables[reference].clone()
+        if reference not in self._bytes:
+            self._bytes[reference] = self.store.objects.get(output.digest)
+        return codecs.decode(self._bytes[reference], output.codec, self.store.key())
+
+    def release(self, references: Sequence[str]) -> None:
+        """One step is done with these; what nobody else wants is dropped."""
+        for reference in references:
+            self.wanted[reference] -= 1
+            if self.wanted[reference] <= 0:
+                self._tables.pop(reference, None)
+                self._bytes.pop(reference, None)

@@ -1,0 +1,345 @@
+"""Runs: what was executed, with which parameters, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import delete, insert, select, update
+
+from threefold.errors import GateFailed, NotFound, Refused, ThreefoldError
+from threefold.records import plain, utc_now
+from threefold.store import Store, Writer, new_id, schema
+
+Status = Literal["running", "done", "failed", "refused", "interrupted"]
+Curve = Sequence[tuple[float, float]]
+
+current: ContextVar[str | None] = ContextVar("current run", default=None)  # the run this code is part of
+_active: set[str] = set()  # running in this very process; all other rows with its pid are left over
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a graph, of a candidate, of a replay."""
+
+    id: str
+    parent_id: str | None
+    project: str
+    kind: str  # pipeline, candidate, replay, reproduce
+    name: str
+    status: Status
+    started_at: str  # ISO 8601, UTC
+    ended_at: str | None
+    params: Mapping[str, Any]
+    tags: Mapping[str, Any]
+    code: Mapping[str, Any]
+    environment: str | None  # digest of the environment document
+    host: str
+    pid: int
+    error: Mapping[str, str] | None  # what, where, do
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """One step of one run, as the catalogue remembers it."""
+
+    id: str
+    run_id: str
+    step: str
+    key: str
+    status: str  # ran, reused, failed
+    reason: str
+    started_at: str
+    ended_at: str | None
+    error: Mapping[str, str] | None
+
+
+def start(
+    store: Store,
+    *,
+    project: str,
+    kind: str = "pipeline",
+    name: str = "",
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    code: Mapping[str, Any] | None = None,
+    environment: str | None = None,
+    parent_id: str | None = None,
+) -> str:
+    """Open a run; returns its id. Without `parent_id` it belongs to the run this code is part of."""
+    run_id = new_id()
+    row = {
+        "id": run_id,
+        "parent_id": parent_id or current.get(),
+        "project": project,
+        "kind": kind,
+        "name": name,
+        "status": "running",
+        "params": plain(dict(params or {})),
+        "tags": plain(dict(tags or {})),
+        "code": plain(dict(code or {})),
+        "environment": environment,
+        "host": os.uname().nodename,
+        "pid": os.getpid(),
+    }
+    with store.write() as tx:
+        tx.execute(insert(schema.runs).values(**row, started_at=tx.now))
+        tx.event("run.started", f"run {run_id}", {"project": project, "kind": kind, "name": name})
+    _active.add(run_id)
+    return run_id
+
+
+def finish(store: Store, run_id: str, status: Status = "done", error: ThreefoldError | None = None) -> None:
+    """Close a run, with the error that ended it where there is one."""
+    with store.write() as tx:
+        finish_in(tx, run_id, status, error)
+    _active.discard(run_id)
+
+
+def over(run_id: str) -> None:
+    """This process no longer works on a run, however it ended."""
+    _active.discard(run_id)
+
+
+def finish_in(tx: Writer, run_id: str, status: Status, error: ThreefoldError | None = None, **facts: Any) -> None:
+    """Close a run inside a transaction that is already open; `facts` go into the event."""
+    said = error_body(error)
+    tx.execute(update(schema.runs).where(schema.runs.c.id == run_id).values(status=status, ended_at=tx.now, error=said))
+    tx.event(f"run.{status}", f"run {run_id}", {**facts, **({"error": said} if said else {})})
+
+
+def error_body(error: ThreefoldError | None) -> dict[str, str] | None:
+    """An error's three answers, for a JSON column."""
+    return None if error is None else {"what": error.what, "where": error.where, "do": error.do}
+
+
+def status_of(error: BaseException) -> Status:
+    """What a run is called that this error ended."""
+    if isinstance(error, GateFailed | Refused):
+        return "refused"
+    return "failed" if isinstance(error, Exception) else "interrupted"
+
+
+def as_threefold(error: BaseException) -> ThreefoldError | None:
+    """The error as one of ours, to be shown; None for an interruption by the user."""
+    if isinstance(error, ThreefoldError) or not isinstance(error, Exception):
+        return error if isinstance(error, ThreefoldError) else None
+    return ThreefoldError(f"{type(error).__name__}: {error}", "a run", "see the message and the code it came from")
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """An open run that can be written to."""
+
+    id: str
+    store: Store
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Add parameters; a name that is there already gets the new value."""
+        table = schema.runs
+        with self.store.write() as tx:
+            before = tx.execute(select(table.c.params).where(table.c.id == self.id)).scalar_one()
+            tx.execute(update(table).where(table.c.id == self.id).values(params={**before, **plain(dict(values))}))
+
+    def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
+        """Add metrics: name -> value at one step; NaN and infinity are kept as "no value"."""
+        log_metrics(self.store, self.id, values, step=step)
+
+    def curves(self, curves: Mapping[str, Curve]) -> None:
+        """Add curves: name -> points (x, y)."""
+        log_curves(self.store, self.id, curves)
+
+
+@contextmanager
+def recorded(
+    store: Store,
+    *,
+    project: str,
+    kind: str,
+    name: str = "",
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    code: Mapping[str, Any] | None = None,
+    parent_id: str | None = None,
+) -> Iterator[RunLog]:
+    """A run around a block: done at its end; failed, refused or interrupted where the block raises."""
+    run_id = start(
+        store, project=project, kind=kind, name=name, params=params, tags=tags, code=code, parent_id=parent_id
+    )
+    token = current.set(run_id)
+    try:
+        yield RunLog(run_id, store)
+    except BaseException as error:
+        _finish_quietly(store, run_id, error)
+        raise
+    finally:
+        current.reset(token)
+    finish(store, run_id)
+
+
+def _finish_quietly(store: Store, run_id: str, error: BaseException) -> None:
+    """Close a failed run; a store that cannot even take that must not hide what went wrong first."""
+    try:
+        finish(store, run_id, status_of(error), as_threefold(error))
+    except ThreefoldError:
+        _active.discard(run_id)  # the next start finds the row and marks it interrupted
+
+
+# ----------------------------------------------------------------------------------------------------- metrics
+
+
+def log_metrics(store: Store, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
+    """Keep metrics of a run: name -> value at one step; a value written twice is replaced."""
+    _write_metrics(store, run_id, [(name, step, value) for name, value in values.items()])
+
+
+def log_curves(store: Store, run_id: str, curves: Mapping[str, Curve]) -> None:
+    """Keep curves of a run: name -> points (x, y), as two series named "<name>.x" and "<name>.y"."""
+    points = [
+        (f"{name}.{axis}", position, point[index])
+        for name, curve in curves.items()
+        for position, point in enumerate(curve)
+        for index, axis in enumerate("xy")
+    ]
+    _write_metrics(store, run_id, points)
+
+
+def _write_metrics(store: Store, run_id: str, points: Sequence[tuple[str, int, float]]) -> None:
+    if not points:
+        return
+    table = schema.metrics
+    with store.write() as tx:
+        for name in {name for name, _, _ in points}:
+            steps = [step for other, step, _ in points if other == name]
+            same = (table.c.run_id == run_id) & (table.c.name == name)
+            tx.execute(delete(table).where(same & table.c.step.between(min(steps), max(steps))))
+        rows = [
+            {"run_id": run_id, "name": name, "step": step, "value": _finite(value), "at": tx.now}
+            for name, step, value in points
+        ]
+        tx.execute(insert(table), rows)
+
+
+def _finite(value: float) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def metrics_of(store: Store, run_id: str) -> dict[str, float]:
+    """The last value of each metric of a run, curves left out."""
+    return {name: points[-1][1] for name, points in _series(store, run_id).items() if name[-2:] not in (".x", ".y")}
+
+
+def curves_of(store: Store, run_id: str) -> dict[str, list[tuple[float, float]]]:
+    """The curves of a run: name -> points (x, y)."""
+    series = _series(store, run_id)
+    names = [name[:-2] for name in series if name.endswith(".x") and f"{name[:-2]}.y" in series]
+    return {
+        name: [(x, y) for (_, x), (_, y) in zip(series[f"{name}.x"], series[f"{name}.y"], strict=True)]
+        for name in names
+    }
+
+
+def _series(store: Store, run_id: str) -> dict[str, list[tuple[int, float]]]:
+    table = schema.metrics
+    query = select(table.c.name, table.c.step, table.c.value).where(table.c.run_id == run_id)
+    found: dict[str, list[tuple[int, float]]] = {}
+    with store.read() as connection:
+        for name, step, value in connection.execute(query.order_by(table.c.name, table.c.step)):
+            found.setdefault(name, []).append((step, math.nan if value is None else value))
+    return found
+
+
+# ----------------------------------------------------------------------------------------------------- reading
+
+
+def get(store: Store, run_id: str) -> Run:
+    """One run, by its id or the beginning of it.
+
+    Raises:
+        NotFound: there is none, or the beginning fits several.
+    """
+    table = schema.runs
+    with store.read() as connection:
+        rows = connection.execute(select(table).where(table.c.id.startswith(run_id, autoescape=True)).limit(2)).all()
+    if len(rows) != 1:
+        said = "several runs begin with" if rows else "there is no run"
+        raise NotFound(f"{said} {run_id!r}", store.url, "see: threefold runs")
+    return Run(**rows[0]._mapping)
+
+
+def list_runs(
+    store: Store,
+    *,
+    project: str | None = None,
+    kind: str | None = None,
+    status: str | None = None,
+    parent_id: str | None = None,
+    limit: int = 50,
+) -> list[Run]:
+    """Runs, newest first, narrowed by what is given."""
+    table = schema.runs
+    wanted = {"project": project, "kind": kind, "status": status, "parent_id": parent_id}
+    query = select(table).order_by(table.c.started_at.desc()).limit(limit)
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(table.c[column] == value)
+    with store.read() as connection:
+        return [Run(**row._mapping) for row in connection.execute(query)]
+
+
+def executions_of(store: Store, run_id: str) -> list[ExecutionRow]:
+    """The steps of a run, in the order they were decided."""
+    table = schema.executions
+    query = select(table).where(table.c.run_id == run_id).order_by(table.c.started_at)
+    with store.read() as connection:
+        return [ExecutionRow(**row._mapping) for row in connection.execute(query)]
+
+
+# -------------------------------------------------------------------------------------------------------- dead
+
+
+def mark_interrupted(store: Store) -> tuple[str, ...]:
+    """Mark the runs whose process is gone from this machine as interrupted; returns their ids."""
+    table = schema.runs
+    query = select(table.c.id, table.c.pid, table.c.started_at)
+    query = query.where((table.c.status == "running") & (table.c.host == os.uname().nodename))
+    with store.read() as connection:
+        rows = connection.execute(query).all()
+    dead = tuple(row.id for row in rows if not _alive(row.id, row.pid, row.started_at))
+    if dead:
+        with store.write() as tx:
+            for run_id in dead:
+                finish_in(tx, run_id, "interrupted", None, cause="its process is gone")
+    return dead
+
+
+def _alive(run_id: str, pid: int, started_at: str) -> bool:
+    if pid == os.getpid():
+        return run_id in _active
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, under another user
+    return not _started_after(pid, started_at)
+
+
+def _started_after(pid: int, moment: str) -> bool:
+    """Whether the process is younger than the run: its number was given out again. False where nobody can tell."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime") as file:
+            uptime_s = float(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    age_s = uptime_s - ticks / os.sysconf("SC_CLK_TCK")
+    return age_s + 2 < (utc_now() - datetime.fromisoformat(moment)).total_seconds()

@@ -1,0 +1,46 @@
+"""The secret of a store: a file that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from threefold.errors import StoreError
+
+KEY_BYTES = 32
+
+
+def own_key(file: Path) -> bytes:
+    """The key in a file; made with mode 0600 where there is none. Two processes at once agree on one.
+
+    Raises:
+        StoreError: the file cannot be read or written, or does not hold a key.
+    """
+    try:
+        if not file.is_file():
+            _make(file)
+        key = file.read_bytes()
+    except OSError as error:
+        raise StoreError(f"the store's key cannot be used: {error.strerror}", str(file), "check its rights") from error
+    if len(key) != KEY_BYTES:
+        raise StoreError(
+            "the store's key is damaged", str(file), "restore it from a backup; without it its pickles stay closed"
+        )
+    return key
+
+
+def _make(file: Path) -> None:
+    handle, name = tempfile.mkstemp(prefix=".key-", dir=file.parent)  # mkstemp gives 0600
+    try:
+        with os.fdopen(handle, "wb") as half:
+            half.write(secrets.token_bytes(KEY_BYTES))
+            half.flush()
+            os.fsync(half.fileno())
+        # A link fails where the name exists, so the first of two processes wins and nobody sees half a key.
+        os.link(name, file)
+    except FileExistsError:
+        pass
+    finally:
+        Path(name).unlink(missing_ok=True)
