@@ -85,8 +85,8 @@ def data(top: Block) -> dict[str, Source]:
             near = re.sub(r"\W+", "_", name).strip("_")
             block.wrong(name, f"'{name}' cannot name a table", f"write a name such as '{near or 'customers'}'")
         sources[name] = _source(block, name, node)
-    node = top.node("data")
-    if node is None or is_empty(node) or (isinstance(node, yaml.MappingNode) and not sources):
+    stands = top.node("data")
+    if stands is None or is_empty(stands) or (isinstance(stands, yaml.MappingNode) and not sources):
         example = "data: {customers: data/customers.csv}"
         top.findings.add(top.line_at("data"), "the canvas names no table", f"add a block such as `{example}`")
     return sources

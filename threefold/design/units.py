@@ -87,7 +87,7 @@ def say_duration(length: timedelta) -> str:
         if seconds >= size and seconds % size == 0:
             count = int(seconds // size)
             return f"{count} {unit}{'s' if count > 1 and unit in ('week', 'day') else ''}"
-    return f"{seconds:g} s"
+    return f"{seconds:.12g} s"
 
 
 def money(text: str) -> tuple[float, str]:
