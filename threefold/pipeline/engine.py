@@ -291,7 +291,7 @@ class _Session:
 
     def _call(self, step: Step) -> dict[str, Any]:
         inputs = {
-            parameter: self._values.get(f"{source}.{output or ''}", self.outputs[source][output or ""])
+            parameter: self._input(step, parameter, source, output or "")
             for parameter, source, output in step.references()
         }
         if isinstance(step.run, CommandStep):
@@ -300,6 +300,10 @@ class _Session:
             return commands.run(step.run, inputs, self.root, self.store.root / "tmp")
         result = step.run(**inputs, **step.params, **step.given)
         return calling.named_outputs(step, result)
+
+    def _input(self, step: Step, parameter: str, source: str, output: str) -> Any:
+        found = self.outputs[source][output]
+        return found.digest if parameter in step.by_digest else self._values.get(f"{source}.{output}", found)
 
     def _commit(
         self, step: Step, verdict: _Verdict, row: dict[str, Any], results: Mapping[str, Any], began: float
