@@ -24,10 +24,12 @@ test: .venv/.ready-dev
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: .venv/.ready-dev
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/test_layers.py
+	@failed=0; \
+	$(BIN)/ruff format --check . || failed=1; \
+	$(BIN)/ruff check . || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/python -m pytest tests/test_layers.py || failed=1; \
+	exit $$failed
 
 .venv/.made:
 	@test -n "$(PYTHON)" || { echo "Threefold needs Python 3.11 or newer, and none is on the PATH." \
