@@ -40,8 +40,15 @@ def test_a_slow_canary_is_thrown_out():
     assert "takes 90 ms" in judge_canary(rows(300, latency=90.0), rows(300), 200).sentence
 
 
-def test_scores_of_another_meaning_are_thrown_out():
-    assert "distributed" in judge_canary(rows(300, shift=0.5), rows(300, seed=3), 200).sentence
+def test_a_canary_that_answers_the_same_to_everything_is_thrown_out():
+    stuck = rows(300).with_columns(score=pl.lit(0.5))
+    assert "0.5 to every row" in judge_canary(stuck, rows(300), 200).sentence
+
+
+def test_a_canary_that_answers_differently_may_grow():
+    decision = judge_canary(rows(300, shift=0.4), rows(300, seed=3), 200)
+    assert decision.action == "advance"
+    assert decision.numbers["score_distance"] > 0.5
 
 
 def test_looking_often_throws_out_few_sound_canaries():
