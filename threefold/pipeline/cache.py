@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, desc, insert, select
+from sqlalchemy import bindparam, delete, desc, insert, select
 
 from threefold.errors import NotFound, StoreError, ThreefoldError
 from threefold.pipeline import codecs, reasons
@@ -17,6 +17,23 @@ from threefold.records import plain, utc_now
 from threefold.store import Store, Writer, new_id, schema
 
 KINDS = {"table": "table", "json": "json", "bytes": "file", "pickle": "object"}  # codec -> kind of artifact
+
+# Built once: making a statement costs more than running it.
+_FIND = select(schema.cache.c.outputs).where(schema.cache.c.key == bindparam("wanted"))
+_LAST_PARTS = (
+    select(schema.cache.c.parts)
+    .join(schema.executions, schema.executions.c.key == schema.cache.c.key)
+    .where((schema.executions.c.step == bindparam("wanted")) & (schema.cache.c.step == bindparam("wanted")))
+    .order_by(desc(schema.executions.c.started_at))
+    .limit(1)
+)
+_FAILED = select(schema.executions.c.id).where(
+    (schema.executions.c.key == bindparam("wanted")) & (schema.executions.c.status == "failed")
+)
+_ARTIFACT = select(schema.artifacts.c.digest).where(schema.artifacts.c.digest == bindparam("wanted"))
+_FORGET = delete(schema.cache).where(schema.cache.c.key == bindparam("wanted"))
+_ADD_EXECUTION, _ADD_ENTRY = insert(schema.executions), insert(schema.cache)
+_ADD_ARTIFACT, _ADD_EDGE = insert(schema.artifacts), insert(schema.edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,7 @@ def load(store: Store, output: Output) -> Any:
 def find(store: Store, key: str) -> Entry | None:
     """What was made under a key."""
     with store.read() as connection:
-        body = connection.execute(select(schema.cache.c.outputs).where(schema.cache.c.key == key)).scalar()
+        body = connection.execute(_FIND, {"wanted": key}).scalar()
     if body is None:
         return None
     return Entry(key, {name: Output(**{**one, "classes": tuple(one["classes"])}) for name, one in body.items()})
@@ -69,14 +86,9 @@ def lost(store: Store, entry: Entry) -> str | None:
 
 def why(store: Store, step: str, fingerprint: Fingerprint) -> str:
     """Why a step with a new key runs: what moved since it last succeeded."""
-    executions, cache = schema.executions, schema.cache
-    query = select(cache.c.parts).join(executions, executions.c.key == cache.c.key).where(executions.c.step == step)
-    query = query.where(cache.c.step == step).order_by(desc(executions.c.started_at)).limit(1)
     with store.read() as connection:
-        before = connection.execute(query).scalar()
-        failed = connection.execute(
-            select(executions.c.id).where((executions.c.key == fingerprint.key) & (executions.c.status == "failed"))
-        ).first()
+        before = connection.execute(_LAST_PARTS, {"wanted": step}).scalar()
+        failed = connection.execute(_FAILED, {"wanted": fingerprint.key}).first()
     if failed:
         return "it failed the last time"
     if before is None:
@@ -118,51 +130,44 @@ def record(
 ) -> None:
     """One execution with all that came of it: cache entry, artifacts, lineage, event."""
     step, key = row["step"], row["key"]
-    tx.execute(insert(schema.executions).values({**row, "ended_at": tx.now}))
+    tx.execute(_ADD_EXECUTION, {**row, "ended_at": tx.now})
     if remembered:
-        tx.execute(delete(schema.cache).where(schema.cache.c.key == key))
-        tx.execute(
-            insert(schema.cache).values(
-                key=key, step=step, parts=fingerprint.parts, outputs=plain(outputs), duration_s=duration_s,
-                execution_id=row["id"], created_at=tx.now,
-            )
-        )  # fmt: skip
+        entry = {
+            "key": key, "step": step, "parts": fingerprint.parts, "outputs": plain(outputs), "duration_s": duration_s,
+            "execution_id": row["id"], "created_at": tx.now,
+        }  # fmt: skip
+        tx.execute(_FORGET, {"wanted": key})
+        tx.execute(_ADD_ENTRY, entry)
     _record_artifacts(tx, step, outputs)
     edges = [
         {"execution_id": row["id"], "direction": direction, "name": name, "digest": one.digest}
         for direction, named in (("input", inputs), ("output", outputs))
         for name, one in named.items()
     ]
-    tx.execute(insert(schema.edges), edges)
+    tx.execute(_ADD_EDGE, edges)
     made = {name: one.digest for name, one in outputs.items()}
     tx.event("step.ran", f"step {step}", {"run": row["run_id"], "execution": row["id"], "key": key, "outputs": made})
 
 
 def _record_artifacts(tx: Writer, step: str, outputs: Outputs) -> None:
-    table = schema.artifacts
-    digests = {one.digest for one in outputs.values()}
-    here = set(tx.execute(select(table.c.digest).where(table.c.digest.in_(digests))).scalars())
-    rows = {
-        one.digest: {
-            "digest": one.digest, "kind": KINDS[one.codec], "name": f"{step}.{name}" if name else step,
-            "size_bytes": one.size_bytes, "meta": {"codec": one.codec, "type": one.type}, "created_at": tx.now,
-        }
-        for name, one in outputs.items()
-        if one.digest not in here
-    }  # fmt: skip
-    if rows:
-        tx.execute(insert(table), list(rows.values()))
+    for name, one in outputs.items():
+        if tx.execute(_ARTIFACT, {"wanted": one.digest}).first() is None:
+            row = {
+                "digest": one.digest, "kind": KINDS[one.codec], "name": f"{step}.{name}" if name else step,
+                "size_bytes": one.size_bytes, "meta": {"codec": one.codec, "type": one.type}, "created_at": tx.now,
+            }  # fmt: skip
+            tx.execute(_ADD_ARTIFACT, row)
 
 
 def record_reused(tx: Writer, rows: Sequence[Mapping[str, Any]]) -> None:
     """Executions that only pointed at what was there; their lineage is that of the execution which made it."""
-    tx.execute(insert(schema.executions), [{**row, "ended_at": tx.now} for row in rows])
+    tx.execute(_ADD_EXECUTION, [{**row, "ended_at": tx.now} for row in rows])
 
 
 def record_failure(tx: Writer, row: Mapping[str, Any], error: ThreefoldError) -> None:
     """An execution that failed. It leaves no cache entry: failures are tried again."""
     said = {"what": error.what, "where": error.where, "do": error.do}
-    tx.execute(insert(schema.executions).values({**row, "status": "failed", "ended_at": tx.now, "error": said}))
+    tx.execute(_ADD_EXECUTION, {**row, "status": "failed", "ended_at": tx.now, "error": said})
     tx.event("step.failed", f"step {row['step']}", {"run": row["run_id"], "execution": row["id"], "error": said})
 
 

@@ -83,6 +83,8 @@ class Fingerprints:
         }
         if step.outputs:
             parts["outputs"] = list(step.outputs)
+        if step.by_digest:
+            parts["by_digest"] = sorted(step.by_digest)
         if isinstance(step.run, CommandStep):
             parts["command"] = commands.parts(step.run, step.inputs, self.root, self.files)
         if step.observe is not None:

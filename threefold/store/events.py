@@ -34,9 +34,7 @@ def read(connection: Connection, *, subject: str | None = None, kind: str | None
     if kind is not None:
         query = query.where(events.c.kind == kind)
     for row in connection.execute(query):
-        yield Event(
-            row.seq, row.at, row.kind, row.subject, row.actor, json.loads(row.body), row.previous, row.hash
-        )
+        yield Event(row.seq, row.at, row.kind, row.subject, row.actor, json.loads(row.body), row.previous, row.hash)
 
 
 def verify(connection: Connection) -> tuple[int, str | None]:

@@ -72,6 +72,7 @@ executions = Table(
     Column("error", JSON, nullable=True),
     Index("executions_run", "run_id"),
     Index("executions_key", "key"),
+    Index("executions_step", "step", "started_at"),
 )
 
 cache = Table(
@@ -91,7 +92,7 @@ artifacts = Table(
     "artifacts",
     metadata,
     Column("digest", String(64), primary_key=True),
-    Column("kind", String(32), nullable=False),  # table, json, model, bundle, report, file
+    Column("kind", String(32), nullable=False),  # table, json, object, model, bundle, report, file
     Column("name", String(255), nullable=False),
     Column("size_bytes", Integer, nullable=False),
     Column("meta", JSON, nullable=False),

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.sql.base import Executable
 
 from threefold.errors import StoreError
@@ -23,6 +23,10 @@ from threefold.store.keys import own_key
 from threefold.store.objects import Objects
 
 BUSY_TIMEOUT_S = 60  # a writer waits its turn this long; transactions here last milliseconds
+
+# Built once: making a statement costs more than running it.
+_LAST_EVENT = select(schema.events.c.seq, schema.events.c.hash).order_by(schema.events.c.seq.desc()).limit(1)
+_INSERT_EVENT = insert(schema.events)
 
 
 class Writer:
@@ -48,18 +52,15 @@ class Writer:
         Returns:
             The event's number.
         """
-        last = self.connection.execute(
-            select(schema.events.c.seq, schema.events.c.hash).order_by(schema.events.c.seq.desc()).limit(1)
-        ).first()
+        last = self.connection.execute(_LAST_EVENT).first()
         seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
         written = canonical(body or {})
         digest = chain(previous, seq, self.now, kind, subject, self.actor, written)
-        self.connection.execute(
-            insert(schema.events).values(
-                seq=seq, at=self.now, kind=kind, subject=subject, actor=self.actor, body=written,
-                previous=previous, hash=digest,
-            )
-        )  # fmt: skip
+        row = {
+            "seq": seq, "at": self.now, "kind": kind, "subject": subject, "actor": self.actor, "body": written,
+            "previous": previous, "hash": digest,
+        }  # fmt: skip
+        self.connection.execute(_INSERT_EVENT, row)
         return seq
 
 
@@ -108,6 +109,8 @@ class Store:
     def _prepare(self) -> None:
         try:
             revision = self.revision()
+            if revision is None:
+                revision = self._create()
         except DatabaseError as error:
             raise StoreError(
                 "the catalogue cannot be read: it is damaged or not a catalogue", self.url, "restore it from a backup"
@@ -116,6 +119,22 @@ class Store:
             from threefold.store.upgrade import upgrade  # Alembic costs 400 ms: only a store that changes pays
 
             upgrade(self, revision)
+
+    def _create(self) -> str:
+        """Make a new catalogue at the newest revision: what all migrations together make, in a tenth of the time."""
+        with self.write() as tx:
+            revision = self.revision_in(tx.connection)
+            if revision is not None:  # another process was faster
+                return revision
+            if inspect(tx.connection).get_table_names():
+                raise StoreError(
+                    "the database holds tables, but no catalogue of Threefold", self.url, "name an empty database"
+                )
+            schema.metadata.create_all(tx.connection)
+            tx.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+            tx.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": schema.HEAD})
+            tx.event("store.created", "store", {"schema": schema.HEAD})
+        return schema.HEAD
 
     def revision(self) -> str | None:
         """The migration the catalogue stands at; None for an empty one."""
@@ -132,9 +151,18 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading; it sees one consistent state."""
-        with self.engine.connect() as connection:
-            yield connection
+        """A connection for reading; it sees one consistent state.
+
+        Raises:
+            StoreError: the catalogue cannot be read.
+        """
+        try:
+            with self.engine.connect() as connection:
+                if self.engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN")
+                yield connection
+        except DatabaseError as error:
+            raise _catalogue_error(error, self.url) from error
 
     @contextmanager
     def write(self, *, actor: str | None = None) -> Iterator[Writer]:
@@ -151,7 +179,9 @@ class Store:
                     connection.execute(select(func.pg_advisory_xact_lock(0x3F01D)))
                 yield Writer(connection, actor or _actor())
                 connection.commit()
-        except OperationalError as error:
+        except DatabaseError as error:
+            if isinstance(error, IntegrityError):
+                raise  # a rule of the schema was broken by the caller; no matter of the disk or the file
             raise _catalogue_error(error, self.url) from error
 
     def key(self) -> bytes:
@@ -195,7 +225,7 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _catalogue_error(error: OperationalError, url: str) -> StoreError:
+def _catalogue_error(error: DatabaseError, url: str) -> StoreError:
     cause = str(error.orig)
     if "full" in cause:
         return StoreError("the disk is full", url, "free some space and run again; nothing half-written was kept")
