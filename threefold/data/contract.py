@@ -12,7 +12,7 @@ from threefold.data.words import counted, listing
 from threefold.records import ColumnProfile, ColumnRule, Contract, Profile, Violation
 
 NULL_MARGIN = 0.01  # more nulls than half again what was seen, and this, break the promise
-RANGE_MARGIN = 0.5  # of the spread from the 5th to the 95th percentile, added on both sides of what was seen
+RANGE_MARGIN = 0.5  # of the spread from the 5th to the 95th percentile (at least a tenth of the range), on both sides
 OUTLIER = 20.0  # a value this many spreads beyond those percentiles does not widen the range
 CATEGORY_ROWS = 2  # a value seen less often does not join the allowed ones
 CATEGORY_SHARE = 0.0002  # the same, as a share of the rows
@@ -63,7 +63,7 @@ def _range(column: ColumnProfile) -> tuple[float | None, float | None]:
     spread = high - low
     if quarter < three_quarters:  # a column that is mostly the same, as rain is, has no scale to call a value absurd by
         least, most = max(least, low - OUTLIER * spread), min(most, high + OUTLIER * spread)
-    margin = RANGE_MARGIN * spread or 0.1 * (most - least)
+    margin = max(RANGE_MARGIN * spread, 0.1 * (most - least))
     floor = 0.0 if least >= 0 else -math.inf  # what never was negative, a count or a price, stays so
     return _rounded(max(floor, least - margin), math.floor), _rounded(most + margin, math.ceil)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from threefold.data.sources import read, without_secrets
 from threefold.design.canvas import Source
@@ -55,6 +55,8 @@ def keep(
     )
     body = plain(snapshot)
     with store.write() as tx:
+        if _find(tx.connection, name, digest) is not None:
+            return snapshot  # another process kept the same table in this moment
         tx.execute(insert(snapshots).values(digest=digest, name=name, body=body, created_at=tx.now))
         facts = {"digest": digest, "rows": snapshot.rows, "size_bytes": snapshot.size_bytes, "source": source}
         tx.event("snapshot.taken", f"table {name}", facts)
@@ -64,8 +66,12 @@ def keep(
 def find(store: Store, name: str, digest: str) -> Snapshot | None:
     """A snapshot that was taken before; None where there is none."""
     with store.read() as connection:
-        query = select(snapshots.c.body).where(snapshots.c.name == name, snapshots.c.digest == digest)
-        body = connection.execute(query).scalar_one_or_none()
+        return _find(connection, name, digest)
+
+
+def _find(connection: Connection, name: str, digest: str) -> Snapshot | None:
+    query = select(snapshots.c.body).where(snapshots.c.name == name, snapshots.c.digest == digest)
+    body = connection.execute(query).scalar_one_or_none()
     return from_plain(body, Snapshot) if body is not None else None
 
 

@@ -45,7 +45,7 @@ def check_future_blind(
     together = build(views, tables, rows, prediction, sources)
     found: dict[str, Finding] = {}
     for picked, cut in _picked(rows, prediction, moments):
-        past = {name: known(table, source_of(name, sources), cut) for name, table in tables.items()}
+        past = {name: _past(name, table, views, source_of(name, sources), cut) for name, table in tables.items()}
         alone = build(views, past, picked, prediction, sources)
         among = together.filter(pl.col(ID).is_in(picked[ID].to_list()))
         for finding in _changed(views, among, alone, cut):
@@ -63,6 +63,14 @@ def _picked(rows: pl.DataFrame, prediction: Prediction, moments: int) -> Iterato
     places = [round((len(ordered) - 1) * (step + 1) / (moments + 1)) for step in range(moments)]
     for moment in sorted({ordered[place] for place in places}):
         yield rows.filter(times == moment).head(ROWS_PER_MOMENT), moment - prediction.ahead
+
+
+def _past(name: str, table: pl.DataFrame, views: Sequence[View], source: Source, cut: datetime | None) -> pl.DataFrame:
+    """A table as it was at the cut; where the canvas knows no time of it, the moment that a view names counts."""
+    moments = [view.known for view in views if view.table == name and view.known in table.columns]
+    if cut is None or source.time is not None or source.later or not moments:
+        return known(table, source, cut)
+    return table.filter(pl.col(moments[0]) <= cut)
 
 
 def _changed(

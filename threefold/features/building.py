@@ -125,7 +125,7 @@ def _features(
             place_of(view.function),
             did_you_mean(view.table, tables, "tables"),
         )
-    table = leaks.known_with(view, tables[view.table], source_of(view.table, sources))
+    table = leaks.known_with(view, tables[view.table], prediction, source_of(view.table, sources))
     with leaks.explained(view, table.columns, prediction, sources):
         made = call(view.function, table, f"view '{view.name}'")
     return join(view, made, asked)
@@ -139,7 +139,7 @@ def every_column(rows: pl.DataFrame, prediction: Prediction) -> pl.DataFrame:
         if name in left_out or dtype.is_nested() or dtype in (pl.Duration, pl.Time, pl.Binary, pl.Object):
             continue
         if dtype.is_temporal():
-            expressions += _calendar(name, dtype)
+            expressions += [part for part in _calendar(name, dtype) if part.meta.output_name() not in rows.columns]
         else:
             expressions.append(pl.col(name))
     return rows.select(expressions)
@@ -156,6 +156,10 @@ def _same_height(view: View, made: pl.DataFrame, height: int) -> pl.DataFrame:
     if made.height == height:
         return made
     assert view.function is not None
+    if not made.width:
+        raise StepFailed(
+            f"view '{view.name}' returned no column", place_of(view.function), "return at least one feature"
+        )
     raise StepFailed(
         f"view '{view.name}' returned {counted(made.height, 'row')} for {counted(height, 'row')}",
         place_of(view.function),

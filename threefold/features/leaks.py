@@ -29,16 +29,18 @@ def permitted(rows: pl.DataFrame, prediction: Prediction, sources: Mapping[str, 
     return rows.drop(unknown & set(rows.columns))
 
 
-def known_with(view: View, table: pl.DataFrame, source: Source) -> pl.DataFrame:
+def known_with(view: View, table: pl.DataFrame, prediction: Prediction, source: Source) -> pl.DataFrame:
     """The table of a view without the columns that come after the view's own moment.
 
     A later column stays when its time is never after the view's `known` in any row: who has landed has departed.
-    A moment that the view itself computes cannot be judged here; the future-blind check does.
+    A moment that the view itself computes cannot be judged here; the future-blind check does. The target goes where
+    the canvas does not say when it is known: a row could otherwise find its own.
     """
-    if view.known is None or view.known not in table.columns:
-        return table
-    unknown = [name for name, moment in later_columns(source).items() if not _before(table, moment, view.known)]
-    return table.drop(unknown)
+    later = later_columns(source)
+    unknown = {prediction.target} if view.table == prediction.table and prediction.target not in later else set()
+    if view.known is not None and view.known in table.columns:
+        unknown |= {name for name, moment in later.items() if not _before(table, moment, view.known)}
+    return table.drop(unknown & set(table.columns))
 
 
 def _before(table: pl.DataFrame, moment: str, known: str) -> bool:
@@ -61,12 +63,16 @@ def explained(
         name = _missing(failed.__cause__)
         if name is None:
             raise
-        if name in later_columns(source_of(view.table, sources)) or (name == prediction.target and view.of_rows):
+        if name in later_columns(source_of(view.table, sources)) or _is_target(name, view, prediction):
             raise _leak(name, view, prediction, source_of(view.table, sources), failed.where) from failed.__cause__
         advice = did_you_mean(name, [column for column in columns if not column.startswith("_")])
         raise StepFailed(
             f"view '{view.name}' reads column '{name}', which table '{view.table}' does not have", failed.where, advice
         ) from failed.__cause__
+
+
+def _is_target(name: str, view: View, prediction: Prediction) -> bool:
+    return name == prediction.target and view.table == prediction.table
 
 
 def _missing(error: BaseException | None) -> str | None:
@@ -79,15 +85,18 @@ def _missing(error: BaseException | None) -> str | None:
 
 def _leak(name: str, view: View, prediction: Prediction, source: Source, where: str) -> LeakError:
     moment = later_columns(source).get(name)
+    out = f"take it out of view '{view.name}'"
     if view.of_rows:
-        made = _made_at(prediction)
         when = f"it is known only at {moment}" if moment else "it is what shall be predicted"
+        earlier = f", or use values of earlier rows through @view(key=..., known='{moment}')" if moment else ""
         return LeakError(
-            f"feature '{name}' would leak: {when}, the prediction is made {made}",
+            f"feature '{name}' would leak: {when}, the prediction is made {_made_at(prediction)}", where, out + earlier
+        )
+    if moment is None:
+        return LeakError(
+            f"column '{name}' would leak: it is what shall be predicted, and the canvas does not say when it is known",
             where,
-            f"take it out of view '{view.name}', or use values of earlier rows through @view(key=..., known='{moment}')"
-            if moment
-            else f"take it out of view '{view.name}'",
+            f"list it under `later` of table '{source.name}' with its time column, or {out}",
         )
     return LeakError(
         f"column '{name}' would leak: it is known only at {moment}, the rows of view '{view.name}' already at {view.known}",
