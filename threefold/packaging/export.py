@@ -11,8 +11,9 @@ from threefold.packaging.graph import Graph
 from threefold.packaging.inputs import add_inputs
 from threefold.packaging.linear_graph import add_linear
 from threefold.packaging.tree_graph import add_forest, add_tree_inputs
-from threefold.packaging.trees import Forest, from_histogram_boosting
+from threefold.packaging.trees import Forest, from_histogram_boosting, from_lightgbm
 from threefold.training.candidates.boosting import TreeModel
+from threefold.training.candidates.lightgbm import Booster
 from threefold.training.candidates.linear import LinearModel
 from threefold.training.model import TrainedModel
 
@@ -63,6 +64,10 @@ def forest_of(learner: Any) -> Forest | None:
     """The trees of a learner; None when it is of a kind that is not known here."""
     if type(learner).__name__ in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
         return from_histogram_boosting(learner)
+    if hasattr(learner, "booster_"):  # LightGBM's own classes, as a project may use them
+        return from_lightgbm(learner.booster_.dump_model())
+    if isinstance(learner, Booster):
+        return from_lightgbm(learner.booster().dump_model())
     return None
 
 

@@ -94,3 +94,28 @@ def from_histogram_boosting(model: Any) -> Forest:
                 )
             tree += 1
     return forest
+
+
+def from_lightgbm(dump: dict[str, Any]) -> Forest:
+    """The trees of a LightGBM model, from its `dump_model()`; numbers only."""
+    outputs = int(dump["num_tree_per_iteration"])
+    forest = Forest(outputs, np.zeros(outputs))  # LightGBM puts the base into its first leaves
+    for tree, grown in enumerate(dump["tree_info"]):
+        _walk(forest, tree, tree % outputs, grown["tree_structure"])
+    return forest
+
+
+def _walk(forest: Forest, tree: int, output: int, root: dict[str, Any]) -> None:
+    """Number the nodes of one tree in the order they are met, and add them."""
+    waiting, count = [(root, 0)], 1
+    while waiting:
+        node, number = waiting.pop()
+        if "split_feature" not in node:
+            forest.leaf(tree, number, output, node["leaf_value"])
+            continue
+        border = float(node["threshold"])
+        # Without missing values in training LightGBM reads a missing one as 0; otherwise it goes the learned way.
+        missing_yes = bool(node["default_left"]) if node["missing_type"] == "NaN" else border >= 0.0
+        forest.branch(tree, number, int(node["split_feature"]), border, count, count + 1, missing_yes)
+        waiting += [(node["left_child"], count), (node["right_child"], count + 1)]
+        count += 2

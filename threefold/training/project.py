@@ -14,6 +14,7 @@ import threefold
 from threefold.errors import NotFound, StepFailed, ThreefoldError
 from threefold.records import TaskSpec
 from threefold.training import candidates
+from threefold.training.adapted import adapted
 from threefold.training.candidates import Candidate, Estimator
 
 OURS = Path(threefold.__file__).parent
@@ -45,8 +46,7 @@ class ProjectCandidate:
                     place(self.function),
                     "return an object with fit(X, y) and predict(X)",
                 )
-        estimator: Estimator = made
-        return estimator
+        return adapted(made, task)
 
     def space(self, task: TaskSpec) -> list[dict[str, Any]]:
         """The function's own `space` (a list, or a function of the task); otherwise its defaults alone."""
