@@ -16,6 +16,7 @@ THREADS = 1
 @contextmanager
 def fixed_threads() -> Iterator[None]:
     """Let BLAS and OpenMP use one thread inside the block."""
+    import sklearn.ensemble  # noqa: F401  # the limit reaches only libraries that are loaded: OpenMP comes with this
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
     with threadpool_limits(THREADS):
