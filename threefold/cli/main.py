@@ -38,7 +38,9 @@ class Commands(click.Group):
         command: click.Command = importlib.import_module(f"threefold.cli.commands.{name}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, but an unknown word is answered with the nearest one."""
         from difflib import get_close_matches  # only a mistyped command pays for it
 

@@ -42,7 +42,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     """
     drawn = Table(title=title or None, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     for name in columns:
-        drawn.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", header_style="dim")
+        drawn.add_column(
+            name.removeprefix(">"), justify="right" if name.startswith(">") else "left", header_style="dim"
+        )
     lines = [[cell(value) for value in row] for row in rows]
     if not lines:
         console.print(empty)
@@ -74,6 +76,13 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {word} ago"
     return "just now"
+
+
+def seconds(start: str, end: str | None) -> float | None:
+    """The seconds between two ISO moments; None while it goes on."""
+    if end is None:
+        return None
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
 def size(count: float) -> str:

@@ -32,8 +32,7 @@ def print_turn(project: Project, turn: Turn) -> None:
     console.print(f"version [bold]{turn.version.number}[/] of {turn.version.name}: {turn.version.status}")
     if turn.release is not None:
         arms = ", ".join(
-            f"version {arm.number} ({arm.share:.0%})"
-            for arm in routing.current(project.store, project.endpoint).arms
+            f"version {arm.number} ({arm.share:.0%})" for arm in routing.current(project.store, project.endpoint).arms
         )
         console.print(f"released: {arms}; serve it with: threefold serve")
     elif turn.version.status == "candidate":

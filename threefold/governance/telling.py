@@ -10,14 +10,17 @@ import polars as pl
 
 from threefold.governance.story import (
     CanvasSummary,
+    Comparison,
     Month,
     ReleaseStory,
+    Reproduction,
     RollbackStory,
     Story,
     VersionStory,
     summarise_canvas,
 )
 from threefold.loop.project import Project
+from threefold.loop.reproduce import Reproduction as Rebuilt
 from threefold.monitoring.watch import all_alerts, all_windows
 from threefold.packaging.bundles import columns_of, load_bundle
 from threefold.packaging.scoring import Scorer
@@ -101,7 +104,9 @@ def labelled(project: Project) -> pl.DataFrame:
     """Every answered prediction whose label has arrived, in order of time; the last label of an id counts."""
     log.ingest(project.store, project.endpoint)
     predictions = log.read_predictions(project.store, project.endpoint).filter(pl.col("score").is_not_null())
-    feedback = log.read_feedback(project.store, project.endpoint).unique("prediction_id", keep="last", maintain_order=True)
+    feedback = log.read_feedback(project.store, project.endpoint).unique(
+        "prediction_id", keep="last", maintain_order=True
+    )
     values = feedback.select("prediction_id", pl.col("value").alias("label"))
     return predictions.join(values, on="prediction_id", how="inner").sort("time")
 
@@ -143,3 +148,13 @@ def _pooled(y: np.ndarray, scores: np.ndarray, task: TaskSpec, thresholds: np.nd
         wrong_no = float(np.sum(~decided & (y == 1))) * task.mistakes.get("false_negative", 0.0)
         values["cost per prediction"] = (wrong_yes + wrong_no) / max(len(y), 1)
     return values
+
+
+def told_again(again: Rebuilt) -> Reproduction:
+    """A reproduction as the report shows it."""
+    return Reproduction(
+        again.number,
+        tuple(Comparison(one.what, one.before, one.after, one.equal) for one in again.compared),
+        again.largest_difference,
+        again.took_s,
+    )

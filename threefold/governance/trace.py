@@ -42,7 +42,9 @@ def _prediction(found: Mapping[str, Any]) -> Iterator[Hop]:
     said = f"score {score:.4f}" if score is not None else "no score"
     checks = f"; checks: {', '.join(found['checks'])}" if found["checks"] else "; every check passed"
     yield Hop(
-        "prediction", str(found["prediction_id"]), detail=f"{said}, for {found['time']}, from the {found['source']}{checks}"
+        "prediction",
+        str(found["prediction_id"]),
+        detail=f"{said}, for {found['time']}, from the {found['source']}{checks}",
     )
     features = {key.removeprefix("x."): value for key, value in found.items() if key.startswith("x.")}
     shown = ", ".join(f"{key} {_short(value)}" for key, value in list(features.items())[:SHOWN_FEATURES])
@@ -73,7 +75,9 @@ def _version(project: Project, version: ModelVersion) -> Iterator[Hop]:
     for name, digest in lineage.snapshots.items():
         yield Hop("snapshot", name, digest, project.canvas.data[name].source if name in project.canvas.data else "")
     commit = lineage.code.get("commit")
-    state = f"commit {commit[:12]}{', with changes' if lineage.code.get('dirty') else ''}" if commit else "no repository"
+    state = (
+        f"commit {commit[:12]}{', with changes' if lineage.code.get('dirty') else ''}" if commit else "no repository"
+    )
     yield Hop("code", state, str(lineage.code["archive"]))
     yield Hop("environment", "distributions", lineage.environment)
     yield Hop("canvas", project.canvas.file.name, lineage.canvas)

@@ -11,8 +11,9 @@ import httpx
 import msgspec
 import polars as pl
 
+from threefold.data.split import ID
 from threefold.errors import ThreefoldError
-from threefold.features.building import AT, ID
+from threefold.features.building import AT
 from threefold.records import TaskSpec
 
 
@@ -32,7 +33,9 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._http.close()
 
     def predict(self, frame: pl.DataFrame, task: TaskSpec, *, request_id: str | None = None) -> dict[str, Any]:

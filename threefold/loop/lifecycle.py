@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from threefold.design.canvas import CommandStep
+from threefold.design.canvas import CommandStep, Source
 from threefold.errors import GateFailed, NotFound, Refused
 from threefold.features.views import View, collect
 from threefold.loop import steps as does
@@ -77,9 +77,13 @@ def graph(project: Project, setting: Setting, *, on_progress: Callable[[str], No
 
 def tables(project: Project) -> dict[str, str]:
     """Every table that features may use -> the step that makes it."""
-    made = {name: f"know.{name}" for name in project.canvas.data}
-    made |= {name: f"step.{name}" for name in project.code.functions("steps")}
-    return made | {step.table.split(":")[0]: f"step.{step.name}" for step in project.canvas.steps if step.table}
+    made = {name: f"know/{name}" for name in project.canvas.data}
+    made |= {name: f"step/{name}" for name in project.code.functions("steps")}
+    for step in project.canvas.steps:
+        if step.table:
+            name = step.table.partition(":")[0].strip()
+            made[name] = f"step/{step.name}.{name}"
+    return made
 
 
 def _data_steps(project: Project, name: str, setting: Setting) -> list[Step]:
@@ -87,24 +91,24 @@ def _data_steps(project: Project, name: str, setting: Setting) -> list[Step]:
     own = project.code.functions("data").get(f"clean_{name}")
     accepted = (setting.contracts or {}).get(name)
     as_of = setting.as_of.isoformat() if setting.as_of else None
-    cleaned = f"clean.{name}.table"
+    cleaned = f"clean/{name}.table"
     return [
         _ingest_step(project, name, setting),
         Step(
-            f"clean.{name}", does.clean, inputs={"table": f"ingest.{name}.table"}, params={"source": source},
+            f"clean/{name}", does.clean, inputs={"table": f"ingest/{name}.table"}, params={"source": source},
             given={"function": own}, code=(own,) if own else (), outputs=("table", "notes"), stage="data",
         ),
         Step(
-            f"know.{name}", does.know, inputs={"table": cleaned}, params={"source": source, "as_of": as_of},
+            f"know/{name}", does.know, inputs={"table": cleaned}, params={"source": source, "as_of": as_of},
             stage="data",
         ),
-        Step(f"profile.{name}", does.describe, inputs={"table": f"know.{name}"}, params={"name": name}, stage="data"),
+        Step(f"profile/{name}", does.describe, inputs={"table": f"know/{name}"}, params={"name": name}, stage="data"),
         Step(
-            f"contract.{name}", does.promise, inputs={"profile": f"profile.{name}"}, params={"accepted": accepted},
+            f"contract/{name}", does.promise, inputs={"profile": f"profile/{name}"}, params={"accepted": accepted},
             stage="data",
         ),
         Step(
-            f"check.{name}", does.check, inputs={"table": f"know.{name}", "contract_": f"contract.{name}"},
+            f"check/{name}", does.check, inputs={"table": f"know/{name}", "contract_": f"contract/{name}"},
             stage="data",
         ),
     ]  # fmt: skip
@@ -115,14 +119,14 @@ def _ingest_step(project: Project, name: str, setting: Setting) -> Step:
     if setting.snapshots is not None:
         params = {"snapshot": setting.snapshots[name]}
         return Step(
-            f"ingest.{name}", does.recall_snapshot, params=params, given={"store": project.store}, outputs=outputs,
+            f"ingest/{name}", does.recall_snapshot, params=params, given={"store": project.store}, outputs=outputs,
             stage="data",
         )  # fmt: skip
     source = project.canvas.data[name]
     return Step(
-        f"ingest.{name}", does.ingest, params={"source": source},
+        f"ingest/{name}", does.ingest, params={"source": source},
         given={"store": project.store, "root": project.root}, outputs=outputs,
-        observe=lambda: does.observe(source, project.root), stage="data",
+        observe=lambda: does.look_at(source, project.root), stage="data",
     )  # fmt: skip
 
 
@@ -130,7 +134,7 @@ def _project_steps(project: Project) -> list[Step]:
     """Functions of steps.py, whose parameters name tables, and the command lines of the canvas."""
     made = tables(project)
     own = [
-        Step(f"step.{name}", function, inputs=_named_tables(function, made), stage="data")
+        Step(f"step/{name}", function, inputs=_named_tables(function, made), stage="data")
         for name, function in project.code.functions("steps").items()
     ]
     commands = [_command_step(step, made) for step in project.canvas.steps]
@@ -151,24 +155,31 @@ def _named_tables(function: Callable[..., Any], tables: Mapping[str, str]) -> di
 
 def _command_step(step: CommandStep, tables: Mapping[str, str]) -> Step:
     inputs = {name: tables[name] for name in step.inputs if name in tables}
-    return Step(f"step.{step.name}", step, inputs=inputs, stage="data")
+    return Step(f"step/{step.name}", step, inputs=inputs, stage="data")
 
 
 def views(project: Project) -> tuple[View, ...]:
-    return collect(project.code.functions("features"), project.canvas.predict, project.canvas.data)
+    """The feature views of a project; without features.py, one view of every permitted column."""
+    return collect(project.code.functions("features"), project.canvas.predict, sources(project))
+
+
+def sources(project: Project) -> dict[str, Source]:
+    """What is known about every table; one that a step makes has no time of its own."""
+    made = {name: Source(name, step) for name, step in tables(project).items()}
+    return made | dict(project.canvas.data)
 
 
 def _feature_steps(project: Project, tables: Mapping[str, str]) -> list[Step]:
     canvas = project.canvas
     found = views(project)
     code = tuple(view.function for view in found if view.function is not None)
-    read = {view.table for view in views} | {canvas.predict.table}
+    read = {view.table for view in found} | {canvas.predict.table}
     frames = {f"{does.TABLE}{name}": step for name, step in tables.items() if name in read}
     common: dict[str, Any] = {"given": {"views": found}, "code": code, "stage": "features"}
-    shape = {"prediction": canvas.predict, "sources": dict(canvas.data)}
+    shape = {"prediction": canvas.predict, "sources": sources(project)}
     return [
         Step(
-            "split", does.hold_out, inputs={"rows": f"know.{canvas.predict.table}"},
+            "split", does.hold_out, inputs={"rows": f"know/{canvas.predict.table}"},
             params={"prediction": canvas.predict, "training": _splitting(project)}, outputs=("train", "test"),
             stage="features",
         ),
@@ -205,12 +216,12 @@ def _training_steps(project: Project, on_progress: Callable[[str], None] | None)
     )  # fmt: skip
     fits = [
         Step(
-            f"train.{name}", does.fit, inputs=inputs, params={"candidate": name, "training": train}, given=given,
+            f"train/{name}", does.fit, inputs=inputs, params={"candidate": name, "training": train}, given=given,
             code=_own_code(own, name), outputs=("model", "report"), stage="train",
         )
         for name in train.candidates
     ]  # fmt: skip
-    choices = {f"{part}_{name}": f"train.{name}.{part}" for name in train.candidates for part in ("model", "report")}
+    choices = {f"{part}_{name}": f"train/{name}.{part}" for name in train.candidates for part in ("model", "report")}
     choose = Step(
         "choose", does.choose, inputs={"task": "task", **choices}, params={"training": train},
         outputs=("model", "report"), stage="train",
@@ -224,7 +235,7 @@ def _own_code(functions: Mapping[str, Callable[..., Any]], name: str) -> tuple[A
 
 def _gate_steps(project: Project, setting: Setting) -> list[Step]:
     checks = project.code.functions("checks")
-    contracts = {f"contract_{name}": f"contract.{name}" for name in project.canvas.data}
+    contracts = {f"contract_{name}": f"contract/{name}" for name in project.canvas.data}
     return [
         Step(
             "package", does.package,
@@ -236,8 +247,12 @@ def _gate_steps(project: Project, setting: Setting) -> list[Step]:
         ),
         Step(
             "accept", does.accept,
-            inputs={"bundle": "package", "model": "choose.model", "baseline": "baseline", "training_set": "features"},
-            params={"canvas": project.canvas.accept, "champion": setting.champion},
+            inputs={
+                "bundle": "package", "model": "choose.model", "baseline": "baseline", "training_set": "features",
+                "sealed": "sealed",
+            },
+            by_digest=("sealed",),  # the step opens the seal itself, on the record
+            params={"gates": project.canvas.accept, "champion": setting.champion},
             given={"checks": checks, "store": project.store}, code=tuple(checks.values()), stage="gates",
         ),
     ]  # fmt: skip
@@ -292,7 +307,7 @@ def _setting(project: Project, as_of: datetime | None) -> Setting:
     except NotFound:
         return Setting(as_of)
     bundle = bundles.load_bundle(project.store, champion)
-    contracts = does.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
+    contracts = bundles.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
     return Setting(as_of, champion=champion, contracts=contracts)
 
 
@@ -347,7 +362,7 @@ def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
     report = outcome.value("choose.report")
     bundle: Bundle = outcome.value("package")
     return Lineage(
-        snapshots={name: outcome.digest(f"ingest.{name}.table") for name in project.canvas.data},
+        snapshots={name: outcome.digest(f"ingest/{name}.table") for name in project.canvas.data},
         training_set=outcome.digest("features"),
         test_set=outcome.digest("sealed"),
         code=code_state(project),
@@ -364,7 +379,9 @@ def _judge(project: Project, version: ModelVersion, results: tuple[GateResult, .
     """Approve by rule where the risk allows it; a refusal is recorded and raised by by_rule."""
     risk = project.canvas.value.risk
     if risk == "prohibited":
-        raise Refused("the canvas puts this use among the prohibited ones", "threefold.yaml, value.risk", "do not build it")
+        raise Refused(
+            "the canvas puts this use among the prohibited ones", "threefold.yaml, value.risk", "do not build it"
+        )
     failed = [result for result in results if not result.passed]
     if risk == "high" and not failed:
         return version  # a person decides: threefold release approve

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from threefold.errors import DataError, GateFailed, ThreefoldError
-from threefold.features.building import AT, ID, build
+from threefold.features.building import AT, build
 from threefold.features.views import View
 from threefold.loop import lifecycle
 from threefold.loop.client import Client
@@ -94,7 +94,7 @@ def prepare(project: Project, client: Client, start: datetime, end: datetime) ->
     if rows.is_empty():
         raise DataError(f"there is no row from {start} to {end}", f"table {prediction.table}", "choose another period")
     views: tuple[View, ...] = lifecycle.views(project)
-    features = build(views, tables, rows, prediction, project.canvas.data).sort(AT)
+    features = build(views, tables, rows, prediction, lifecycle.sources(project)).sort(AT)
     routed = routing.current(project.store, project.endpoint)
     task = load_bundle(project.store, routed.arms[0].bundle).task
     replay = Replay(project, client, task, features, _labels(project, rows), last_training(project))
@@ -192,9 +192,7 @@ def _turn(replay: Replay, happened: Day, cause: Cause, now: datetime) -> Day:
     except GateFailed as error:
         refused = error.what
     replay.spent.training += time.perf_counter() - began
-    return Day(
-        happened.day, happened.rows, happened.labels, happened.alerts, happened.decision, cause, turn, refused
-    )
+    return Day(happened.day, happened.rows, happened.labels, happened.alerts, happened.decision, cause, turn, refused)
 
 
 def follow(project: Project, client: Client) -> float:

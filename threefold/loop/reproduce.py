@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from threefold.data import snapshots
+from threefold.errors import NotFound
 from threefold.loop import lifecycle
 from threefold.loop import steps as does
 from threefold.loop.archive import unpack
 from threefold.loop.project import STORE_FOLDER, Project, open_project
-from threefold.packaging.bundles import columns_of, load_bundle
+from threefold.packaging.bundles import columns_of, decode_contracts, load_bundle
 from threefold.packaging.scoring import Scorer
 from threefold.pipeline import engine
-from threefold.records import Bundle, ModelVersion
+from threefold.records import Bundle, ModelVersion, Snapshot
 
 SAMPLE = 1000  # rows of the training set whose predictions are compared
 
@@ -74,8 +75,8 @@ def reproduce(project: Project, version: ModelVersion) -> Reproduction:
             Compared("bundle", old.digest, new.digest),
         )
         rows = outcome.value("features").head(SAMPLE)
-        before = Scorer.open(project.store.objects.get, old).score(columns_of(rows, old.task))
-        after = Scorer.open(scratch.store.objects.get, new).score(columns_of(rows, new.task))
+        before = Scorer.open(project.store.objects.get, old, key=project.store.key()).score(columns_of(rows, old.task))
+        after = Scorer.open(scratch.store.objects.get, new, key=scratch.store.key()).score(columns_of(rows, new.task))
         scratch.store.close()
     gap = float(np.max(np.abs(before - after)))
     return Reproduction(version.name, version.number, compared, gap, rows.height, time.perf_counter() - began)
@@ -94,12 +95,11 @@ def _lay_out(project: Project, version: ModelVersion, folder: Path) -> Project:
 
 
 def _rebuild(project: Project, scratch: Project, version: ModelVersion) -> engine.Outcome:
-    contracts = does.decode_contracts(project.store.objects.get(load_bundle(project.store, version.bundle).files["tables.json"]))
+    old = load_bundle(project.store, version.bundle)
+    contracts = decode_contracts(project.store.objects.get(old.files["tables.json"]))
     setting = lifecycle.Setting(
         as_of=does.moment(version.lineage.as_of),
-        snapshots={
-            name: snapshots.find(project.store, name, digest) for name, digest in version.lineage.snapshots.items()
-        },
+        snapshots={name: _snapshot(project, name, digest) for name, digest in version.lineage.snapshots.items()},
         contracts=contracts,
     )
     steps = lifecycle.graph(scratch, setting)
@@ -108,3 +108,10 @@ def _rebuild(project: Project, scratch: Project, version: ModelVersion) -> engin
         scratch.store, steps, root=scratch.root, project=version.name, kind="reproduce",
         name=f"version {version.number}", targets=wanted,
     )  # fmt: skip
+
+
+def _snapshot(project: Project, name: str, digest: str) -> Snapshot:
+    found = snapshots.find(project.store, name, digest)
+    if found is None:
+        raise NotFound(f"snapshot {digest[:12]} of {name!r} is not recorded", project.store.url, "restore a backup")
+    return found

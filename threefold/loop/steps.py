@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from threefold.data import cleaning, contract, knowledge, profile, seal, snapshots, split
-from threefold.design.canvas import Canvas, Prediction, Source, Training, Value
-from threefold.errors import DataError, NotFound
+from threefold.data import cleaning, contract, knowledge, profile, seal, snapshots, sources, split
+from threefold.data.words import did_you_mean
+from threefold.design.canvas import Prediction, Source, Training, Value
+from threefold.errors import DataError, Finding
 from threefold.features import blind, building, leaks
 from threefold.features.views import View
 from threefold.monitoring.reference import build_reference
@@ -30,8 +31,7 @@ from threefold.records import (
     Bundle,
     CandidateReport,
     Contract,
-    FeatureSpec,
-    Finding,
+    Gate,
     GateResult,
     Profile,
     Snapshot,
@@ -41,7 +41,8 @@ from threefold.records import (
 from threefold.store import Store
 from threefold.training import metrics
 from threefold.training.baselines import Lookup, fit_baseline
-from threefold.training.fitting import TrainedModel, fit_candidate
+from threefold.training.fitting import fit_candidate
+from threefold.training.model import TrainedModel
 from threefold.training.task import encode_target, infer_task
 
 LATENCY_ROWS = 200  # single-row predictions timed for the latency gate
@@ -60,6 +61,11 @@ def ingest(source: Source, store: Store, root: Path) -> dict[str, Any]:
     """Take a snapshot of one source. Outputs: the table, and the record of where it came from."""
     snapshot = snapshots.take(store, source, root)
     return {"table": snapshots.read_snapshot(store, snapshot), "snapshot": snapshot}
+
+
+def look_at(source: Source, root: Path) -> Any:
+    """The state of a source in the outside world: when it differs, the table is read again."""
+    return sources.observe(source, root)
 
 
 def recall_snapshot(snapshot: Snapshot, store: Store) -> dict[str, Any]:
@@ -103,14 +109,14 @@ def hold_out(rows: pl.DataFrame, prediction: Prediction, training: Training) -> 
     """Split off the sealed test rows before anything else looks at them. Outputs: train and test rows."""
     if prediction.target not in rows.columns:
         raise DataError(
-            f"the target {prediction.target!r} is not in the table",
+            f"the target '{prediction.target}' is not in table '{prediction.table}'",
             f"table {prediction.table}",
-            f"it has: {', '.join(rows.columns)}",
+            did_you_mean(prediction.target, rows.columns),
         )
     labelled = rows.filter(pl.col(prediction.target).is_not_null())
     if training.window and prediction.at:
-        newest = labelled[prediction.at].max()
-        labelled = labelled.filter(pl.col(prediction.at) > newest - training.window)
+        moment = pl.col(prediction.at)
+        labelled = labelled.filter(moment > moment.max() - training.window)
     train, test = split.split(labelled, prediction, training.seed)
     return {"train": train, "test": test}
 
@@ -140,8 +146,7 @@ def guard_features(
 
 def pose_task(training: pl.DataFrame, views: tuple[View, ...], prediction: Prediction, value: Value) -> TaskSpec:
     """What is predicted from what."""
-    features: tuple[FeatureSpec, ...] = building.specs(training, views)
-    return infer_task(training, prediction, features, value)
+    return infer_task(training, prediction, building.specs(training, views), value)
 
 
 # ---------------------------------------------------------------------------------------------------- training
@@ -167,10 +172,10 @@ def fit(
 ) -> dict[str, Any]:
     """Search, cross-validate and fit one candidate, as a run of its own. Outputs: model and report."""
     with runs.recorded(store, project=project_name, kind="candidate", name=candidate, code=code) as run:
+        share = training.budget_s / len(training.candidates)
         model, report = fit_candidate(
-            candidate, training_set, task, training, training.budget_s / len(training.candidates), project, on_progress,
-            run_id=run.id,
-        )  # fmt: skip
+            candidate, training_set, task, training, share, project, on_progress, run_id=run.id
+        )
         run.params(report.params)
         run.metrics(report.metrics)
         run.curves(report.curves)
@@ -209,14 +214,14 @@ def accept(
     baseline: Lookup,
     training_set: pl.DataFrame,
     sealed: str,
-    canvas: Canvas,
+    gates: tuple[Gate, ...],
     champion: str | None,
     checks: Mapping[str, Callable[..., Any]],
     store: Store,
 ) -> list[GateResult]:
     """The acceptance test: open the sealed set, once for this bundle, and let every gate speak."""
     test = seal.open_sealed(store, sealed, "acceptance", f"bundle {bundle.digest}")
-    scorer = Scorer.open(store.objects.get, bundle)
+    scorer = Scorer.open(store.objects.get, bundle, key=store.key())
     task = model.task
     y = encode_target(test, task)
     scores = scorer.score(bundles.columns_of(test, task))
@@ -225,7 +230,7 @@ def accept(
     )
     return list(
         acceptance.judge(
-            canvas.accept,
+            gates,
             y=y,
             scores=scores,
             task=task,
@@ -246,10 +251,7 @@ def _champion_scores(store: Store, digest: str | None, test: pl.DataFrame) -> np
     bundle = bundles.load_bundle(store, digest)
     if not {spec.name for spec in bundle.task.features} <= set(test.columns):
         return None
-    try:
-        scorer = Scorer.open(store.objects.get, bundle)
-    except NotFound:
-        return None
+    scorer = Scorer.open(store.objects.get, bundle, key=store.key())
     return scorer.score(bundles.columns_of(test, bundle.task))
 
 

@@ -29,7 +29,9 @@ def list_(subject: str | None, kind: str | None, last: int, as_json: bool) -> No
     if as_json:
         print_json(found)
         return
-    rows = [(one.seq, one.at[:19].replace("T", " "), one.actor, one.kind, one.subject, _short(one.body)) for one in found]
+    rows = [
+        (one.seq, one.at[:19].replace("T", " "), one.actor, one.kind, one.subject, _short(one.body)) for one in found
+    ]
     table("", (">#", "at (UTC)", "who", "what", "about", "numbers"), rows, empty="nothing happened yet")
 
 
@@ -43,7 +45,9 @@ def verify(as_json: bool) -> None:
     if as_json:
         print_json({"sound": broken is None, "events": count, "broken": broken})
     if broken is not None:
-        raise Refused(f"the event log does not hold: {broken}", project.store.url, "restore the catalogue from a backup")
+        raise Refused(
+            f"the event log does not hold: {broken}", project.store.url, "restore the catalogue from a backup"
+        )
     if not as_json:
         console.print(f"[green]✓[/] {count} events, the chain holds")
 

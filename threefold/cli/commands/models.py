@@ -46,12 +46,16 @@ def show(number: int, as_json: bool) -> None:
         print_json({"version": version, "evidence": proof, "approvals": given})
         return
     lineage = version.lineage
-    console.print(f"[bold]{version.name} {number}[/]  {version.status}  {lineage.candidate}  bundle {version.bundle[:12]}")
+    console.print(
+        f"[bold]{version.name} {number}[/]  {version.status}  {lineage.candidate}  bundle {version.bundle[:12]}"
+    )
     console.print(f"  data as of  {lineage.as_of or 'all that the sources held'}")
     for name, digest in lineage.snapshots.items():
         console.print(f"  snapshot    {name} {digest[:12]}")
     commit = lineage.code.get("commit")
-    console.print(f"  code        archive {lineage.code['archive'][:12]}" + (f", commit {commit[:12]}" if commit else ""))
+    console.print(
+        f"  code        archive {lineage.code['archive'][:12]}" + (f", commit {commit[:12]}" if commit else "")
+    )
     console.print(f"  run         {version.run_id[:8]}")
     table("metrics", ("name", ">value"), version.metrics.items(), empty="no metrics")
     print_gates([one.result for one in proof])

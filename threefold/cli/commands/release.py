@@ -25,7 +25,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(one.id[:8], one.number, one.reason[:70], one.approved_by, len(one.evidence), one.created_at) for one in found]
+    rows = [
+        (one.id[:8], one.number, one.reason[:70], one.approved_by, len(one.evidence), one.created_at) for one in found
+    ]
     columns = ("release", ">version", "reason", "approved by", ">evidence", "made")
     table("", columns, rows, empty="no releases yet; make one with: threefold run")
 

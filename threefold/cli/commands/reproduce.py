@@ -7,7 +7,6 @@ import click
 from threefold.cli.printing import console, here, json_option, print_json, table, tick
 from threefold.errors import Refused
 from threefold.loop.reproduce import reproduce
-
 from threefold.registry import versions
 
 
@@ -39,5 +38,3 @@ def _facts(again: object) -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(again)  # type: ignore[call-overload, no-any-return]  # a dataclass instance
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.cli.printing import console, here, json_option, print_json, seconds, table
 from threefold.pipeline import runs
 
 
@@ -24,7 +24,14 @@ def list_(kind: str | None, last: int, as_json: bool) -> None:
         print_json(found)
         return
     rows = [
-        (run.id[:8], run.kind, run.name, run.status, run.started_at[:19].replace("T", " "), run.duration_s)
+        (
+            run.id[:8],
+            run.kind,
+            run.name,
+            run.status,
+            run.started_at[:19].replace("T", " "),
+            seconds(run.started_at, run.ended_at),
+        )
         for run in found
     ]
     columns = ("run", "kind", "name", "status", "started (UTC)", ">seconds")
@@ -36,15 +43,16 @@ def list_(kind: str | None, last: int, as_json: bool) -> None:
 @json_option
 def show(run_id: str, as_json: bool) -> None:
     """One run: parameters, metrics, steps. The first letters of its id are enough."""
-    found = runs.show(here().store, run_id)
+    store = here().store
+    run = runs.get(store, run_id)
+    metrics, steps = runs.metrics_of(store, run.id), runs.executions_of(store, run.id)
     if as_json:
-        print_json(found)
+        print_json({"run": run, "metrics": metrics, "curves": runs.curves_of(store, run.id), "steps": steps})
         return
-    run = found.run
     console.print(f"[bold]{run.id}[/]  {run.kind} {run.name}  {run.status}")
     if run.error:
         console.print(f"  [red]{run.error['what']}[/] ({run.error['where']})")
     table("parameters", ("name", "value"), run.params.items(), empty="no parameters")
-    table("metrics", ("name", ">value"), found.metrics.items(), empty="no metrics")
-    steps = [(step.step, step.status, step.duration_s, step.reason) for step in found.executions]
-    table("steps", ("step", "status", ">seconds", "because"), steps, empty="no steps")
+    table("metrics", ("name", ">value"), metrics.items(), empty="no metrics")
+    rows = [(step.step, step.status, seconds(step.started_at, step.ended_at), step.reason) for step in steps]
+    table("steps", ("step", "status", ">seconds", "because"), rows, empty="no steps")

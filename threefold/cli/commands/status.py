@@ -9,7 +9,7 @@ from threefold.errors import NotFound
 from threefold.loop.project import Project
 from threefold.monitoring.watch import open_alerts
 from threefold.pipeline import runs
-from threefold.records import Routing
+from threefold.records import ModelVersion, Routing
 from threefold.registry import versions
 from threefold.serving import routing
 
@@ -25,7 +25,13 @@ def command(as_json: bool) -> None:
     last = runs.list_runs(project.store, limit=1)
     if as_json:
         print_json(
-            {"project": project.canvas.project, "serving": served, "alerts": alerts, "versions": known, "last_run": last}
+            {
+                "project": project.canvas.project,
+                "serving": served,
+                "alerts": alerts,
+                "versions": known,
+                "last_run": last,
+            }
         )
         return
     console.print(f"[bold]{project.canvas.project}[/]  {project.canvas.value.need}")
@@ -55,14 +61,14 @@ def _serving(served: Routing | None) -> str:
     return arms + back
 
 
-def _versions(known: tuple[versions.ModelVersion, ...]) -> str:
+def _versions(known: tuple[ModelVersion, ...]) -> str:
     if not known:
         return "none yet"
     newest = known[-1]
     return f"{len(known)}; newest is {newest.number} ({newest.status})"
 
 
-def _last(found: list[runs.RunRow]) -> str:
+def _last(found: list[runs.Run]) -> str:
     if not found:
         return "none yet; start with: threefold run"
     run = found[0]

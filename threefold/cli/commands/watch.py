@@ -11,7 +11,9 @@ from threefold.loop.watching import look
 
 
 @click.command()
-@click.option("--until", type=click.DateTime(), help="Close windows up to this moment of the data; default: all full ones.")
+@click.option(
+    "--until", type=click.DateTime(), help="Close windows up to this moment of the data; default: all full ones."
+)
 @click.option("--retrain", is_flag=True, help="Turn the loop when an alert or the schedule asks for it.")
 @json_option
 def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
@@ -36,7 +38,9 @@ def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
     if not seen.new_alerts:
         console.print(f"no new alert; {len(seen.open_alerts)} open")
     if seen.cause is not None:
-        console.print(f"a retraining is due: {seen.cause.sentence}" + ("" if retrain else "  (threefold watch --retrain)"))
+        console.print(
+            f"a retraining is due: {seen.cause.sentence}" + ("" if retrain else "  (threefold watch --retrain)")
+        )
     if seen.version is not None:
         console.print(f"version {seen.version} was trained and released")
 
