@@ -36,7 +36,9 @@ def make_frame(rows: int = 600, problem: Problem = "binary", seed: int = 3, text
             "wind": pl.Series(wind, dtype=pl.Float32).fill_nan(None),
             "year": pl.Series(year, dtype=pl.Float32),
             "same": pl.Series([1.0] * rows, dtype=pl.Float32),
-            "carrier": pl.Series([None if draw < 0.05 else name for draw, name in zip(rng.random(rows), carrier)]),
+            "carrier": pl.Series(
+                [None if draw < 0.05 else name for draw, name in zip(rng.random(rows), carrier, strict=True)]
+            ),
             "said": said,
             "_target": target[problem],
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import insert, select
@@ -14,7 +14,9 @@ from threefold.packaging.scoring import columns_of as columns_of
 from threefold.records import Bundle, Contract, TaskSpec, Tensor, from_json, to_json
 from threefold.store import Store, schema
 from threefold.training.baselines import Lookup
-from threefold.training.model import TrainedModel
+
+if TYPE_CHECKING:
+    from threefold.training.model import TrainedModel  # Polars: a server that reads bundles never needs it
 
 VERSION = 1  # of the manifest
 

@@ -8,7 +8,6 @@ the project's code has moved on.
 from __future__ import annotations
 
 import importlib.util
-import pickle
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +35,7 @@ def to_python(model: TrainedModel, key: bytes) -> bytes:
         ThreefoldError: the estimator cannot be pickled.
     """
     signed, classes = sign_pickle(model.estimator, key)
-    return sign_pickle((sources_of(classes), pickle.dumps(open_pickle(signed, key), protocol=5)), key)[0]
+    return sign_pickle((sources_of(classes), signed), key)[0]
 
 
 def sources_of(classes: Sequence[str]) -> dict[str, str]:
@@ -63,13 +62,15 @@ class PythonRuntime:
     """The estimator of a python bundle, answering arrays with arrays."""
 
     def __init__(self, data: bytes, key: bytes, bundle: Bundle) -> None:
-        sources, pickled = open_pickle(data, key)
+        sources, signed = open_pickle(data, key)
         self._task = bundle.task
         self._name = bundle.name
         self._threshold = bundle.threshold
         with LOADING, _modules(sources):
             try:
-                self._estimator = pickle.loads(pickled)
+                self._estimator = open_pickle(signed, key)
+            except ThreefoldError:
+                raise
             except Exception as error:
                 # Unpickling runs the constructors of any library.
                 raise ThreefoldError(
