@@ -22,7 +22,7 @@ from threefold.design.canvas import CommandStep
 from threefold.errors import ThreefoldError
 from threefold.pipeline import codecs, commands
 from threefold.pipeline.closure import Reach, Sources
-from threefold.pipeline.environment import Distributions, digest_of_document
+from threefold.pipeline.environment import Distributions, digest_of_document, is_library
 from threefold.pipeline.files import Files
 from threefold.pipeline.step import Step
 
@@ -159,12 +159,15 @@ class Fingerprints:
         for label, value in _captured(function):
             self._add_value(code, f"{name}: {label}", value)
 
-    def _add_source(self, code: _Code, module: str, file: str | None, qualname: str | None, line: int = 0) -> None:
+    def _add_source(
+        self, code: _Code, module: str | None, file: str | None, qualname: str | None, line: int = 0
+    ) -> None:
         path = Path(file).resolve() if file else None
         if path is None or not self.sources.is_local(path):
-            code.reach.imports.add(module.partition(".")[0])
+            if module:
+                code.reach.imports.add(module.partition(".")[0])
             code.reach.code[f"{module}: {qualname or 'module'}"] = "installed"
-            if file is not None and file.startswith("<"):
+            if path is not None and not path.is_file() and not is_library(path):  # typed in, or made from text
                 code.doubts.append(f"the source of {qualname or module} is not in a file")
         elif qualname is not None:
             code.reach.add(self.sources.of_symbol(path, qualname.partition(".")[0]))

@@ -24,8 +24,8 @@ def digest_of(data: bytes) -> str:
 class Objects:
     """A folder of immutable objects.
 
-    Promises: putting the same bytes twice keeps one copy; a half-written object is never visible under its
-    digest; bytes are checked against their digest when read.
+    Promises: putting the same bytes twice keeps one copy, and mends it where it was damaged; a half-written object
+    is never visible under its digest; bytes are checked against their digest when read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,10 +47,9 @@ class Objects:
         """
         digest = digest_of(data)
         target = self.path(digest)
-        if target.is_file():
-            return digest
         try:
-            self._write(data, target)
+            if not _holds(target, data):
+                self._write(data, target)
         except OSError as error:
             raise _disk_error(error, self.root) from error
         return digest
@@ -64,6 +63,7 @@ class Objects:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, target)
+            _sync_folder(target.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -100,6 +100,24 @@ class Objects:
         import polars as pl  # 170 ms: only who reads tables pays for it
 
         return pl.read_parquet(BytesIO(self.get(digest)))
+
+
+def _holds(file: Path, data: bytes) -> bool:
+    try:
+        return file.stat().st_size == len(data) and file.read_bytes() == data
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name itself to the disk, so that it outlives a power cut."""
+    if os.name == "nt":  # folders cannot be opened there; its file system writes names through
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _disk_error(error: OSError, root: Path) -> StoreError:
