@@ -1,4 +1,5 @@
-from datetime import date
+from datetime import date, time, timedelta
+from decimal import Decimal
 
 import polars as pl
 
@@ -50,6 +51,11 @@ def test_whole_rows_that_stand_twice_are_counted():
 def test_a_table_of_0_rows_and_of_0_columns_has_a_profile():
     assert profile("t", pl.DataFrame({"a": []}, schema={"a": pl.Int64})).columns[0].quantiles == ()
     assert profile("t", pl.DataFrame()).columns == ()
+
+
+def test_rare_types_do_not_stop_it():
+    found = columns(pl.DataFrame({"d": [Decimal("1.5")], "t": [timedelta(days=1)], "c": [time(1)], "b": [b"\xff"]}))
+    assert (found["d"].mean, found["t"].minimum, found["c"].kind, found["b"].top) == (1.5, "1 day, 0:00:00", "time", ())
 
 
 def test_lists_and_structs_do_not_stop_it():

@@ -80,7 +80,7 @@ def _expressions(column: pl.Series) -> dict[str, pl.Expr]:
         found |= {"min": sound.min(), "max": sound.max(), "mean": sound.mean(), "std": sound.std()}
         found |= {f"q{q}": sound.quantile(q, "linear") for q in QUANTILES}
     elif dtype.is_temporal():
-        found |= {"min": values.min().cast(pl.String), "max": values.max().cast(pl.String)}
+        found |= {"min": values.min(), "max": values.max()}
     return found
 
 
@@ -94,8 +94,8 @@ def _describe(column: pl.Series, measured: dict[str, Any]) -> ColumnProfile:
         rows=len(column),
         nulls=measured["nulls"],
         unique=measured.get("unique", 0),
-        minimum=measured.get("min"),
-        maximum=measured.get("max"),
+        minimum=_plain(measured.get("min")),
+        maximum=_plain(measured.get("max")),
         mean=measured.get("mean"),
         deviation=measured.get("std"),
         quantiles=quantiles,
@@ -103,9 +103,14 @@ def _describe(column: pl.Series, measured: dict[str, Any]) -> ColumnProfile:
     )
 
 
+def _plain(limit: Any) -> float | str | None:
+    """A number as it is, a time as text."""
+    return limit if limit is None or isinstance(limit, float) else str(limit)
+
+
 def _top(column: pl.Series) -> tuple[tuple[str, int], ...]:
     """The most frequent values; equal counts in the order of the alphabet, so that equal tables profile alike."""
-    if column.dtype.is_nested() or column.dtype == pl.Object:
+    if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary):
         return ()
     counts = column.drop_nulls().cast(pl.String).alias("value").value_counts(name="count")
     ranked = counts.sort("count", "value", descending=[True, False]).head(TOP)
