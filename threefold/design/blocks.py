@@ -129,7 +129,7 @@ def predict(top: Block, tables: Mapping[str, Source], made: Collection[str]) -> 
         ahead=block.read("ahead", v.duration, Prediction("", "").ahead),
         split_by=cast(Any, split_by),
         test_share=test_share,
-        leave_out=block.read("leave out", v.texts, ()),
+        leave_out=block.read("leave out", v.raws, ()),
         id=block.read("id", v.text, None),
     )
     if result.ahead and at is None:

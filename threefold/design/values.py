@@ -22,14 +22,20 @@ def text(node: yaml.Node) -> str:
         raise Unfit("a single text")
     if not node.value.strip():
         raise Unfit("a text that is not empty")
-    return str(node.value).strip()
+    return _kept(node)
 
 
 def raw(node: yaml.Node) -> str:
     """A single text, which may be empty."""
     if not isinstance(node, yaml.ScalarNode):
         raise Unfit("a single text")
-    return str(node.value)
+    return _kept(node)
+
+
+def _kept(node: yaml.ScalarNode) -> str:
+    """In quotes every space counts: a column may be named " age"."""
+    value = str(node.value)
+    return value if node.style in ("'", '"') else value.strip()
 
 
 def texts(node: yaml.Node) -> tuple[str, ...]:
@@ -42,7 +48,9 @@ def texts(node: yaml.Node) -> tuple[str, ...]:
 
 
 def raws(node: yaml.Node) -> tuple[str, ...]:
-    """A list of texts, each of which may be empty."""
+    """A list of texts, each of which may be empty; a single one counts as a list of one."""
+    if isinstance(node, yaml.ScalarNode):
+        return (raw(node),)
     if not isinstance(node, yaml.SequenceNode) or not all(isinstance(one, yaml.ScalarNode) for one in node.value):
         raise Unfit('a list of texts such as ["", NA]')
     return tuple(raw(one) for one in node.value)
