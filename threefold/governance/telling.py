@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from threefold.data import snapshots
 from threefold.governance.story import (
     CanvasSummary,
     Comparison,
@@ -24,7 +26,8 @@ from threefold.loop.reproduce import Reproduction as Rebuilt
 from threefold.monitoring.watch import all_alerts, all_windows
 from threefold.packaging.bundles import columns_of, load_bundle
 from threefold.packaging.scoring import Scorer
-from threefold.records import Alert, ModelVersion, TaskSpec, utc_now
+from threefold.pipeline.lineage import outputs_of, value_of
+from threefold.records import Alert, CandidateReport, ModelVersion, Snapshot, TaskSpec, utc_now
 from threefold.registry import evidence, releases, versions
 from threefold.serving import log
 from threefold.store import events
@@ -38,12 +41,18 @@ def tell(project: Project) -> Story:
     known = versions.list_versions(store, project.canvas.project)
     alerts = tuple(all_alerts(store, project.endpoint))
     summary: CanvasSummary = summarise_canvas(project.canvas)
+    first = _Made(project, known[0]) if known else None
     return Story(
         project=project.canvas.project,
         made_at=utc_now(),
         target=project.canvas.predict.target,
         currency=project.canvas.value.currency,
         canvas=summary,
+        snapshots=first.snapshots() if first else (),
+        notes=first.notes() if first else (),
+        features=load_bundle(store, known[0].bundle).task.features if known else (),
+        candidates=first.reports() if first else (),
+        chosen=known[0].lineage.candidate if known else "",
         versions=tuple(_version(project, one) for one in known),
         releases=tuple(_releases(project, known)),
         rollbacks=tuple(_rollbacks(project)),
@@ -52,6 +61,36 @@ def tell(project: Project) -> Story:
         drift_limit=project.canvas.watch.drift,
         alerts=alerts,
     )
+
+
+class _Made:
+    """What the run of one version made on its way."""
+
+    def __init__(self, project: Project, version: ModelVersion) -> None:
+        self.project = project
+        self.lineage = version.lineage
+        self.outputs = outputs_of(project.store, version.run_id)
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The sources as they were read."""
+        found = (snapshots.find(self.project.store, name, digest) for name, digest in self.lineage.snapshots.items())
+        return tuple(one for one in found if one is not None)
+
+    def notes(self) -> tuple[str, ...]:
+        """What cleaning did, and which promises the tables broke."""
+        said: list[str] = []
+        for name in self.lineage.snapshots:
+            said += [f"{name}: {note}" for note in self._value(f"clean/{name}.notes") or ()]
+            said += [one.sentence for one in self._value(f"check/{name}") or ()]
+        return tuple(said)
+
+    def reports(self) -> tuple[CandidateReport, ...]:
+        """The candidates that were tried."""
+        names = [name for name in self.outputs if name.startswith("train/") and name.endswith(".report")]
+        return tuple(value_of(self.project.store, self.outputs[name]) for name in names)
+
+    def _value(self, reference: str) -> Any:
+        return value_of(self.project.store, self.outputs[reference]) if reference in self.outputs else None
 
 
 def _version(project: Project, version: ModelVersion) -> VersionStory:
