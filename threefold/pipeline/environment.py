@@ -27,12 +27,16 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@lru_cache(maxsize=1)
 def library_folders() -> tuple[Path, ...]:
     """The folders of the standard library and of installed packages."""
+    return _library_folders(tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _library_folders(entries: tuple[str, ...]) -> tuple[Path, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     found = [Path(sysconfig.get_path(name)).resolve() for name in names]
-    installed = [Path(entry) for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")]
+    installed = [Path(entry) for entry in entries if Path(entry).name in ("site-packages", "dist-packages")]
     return tuple(dict.fromkeys([*found, *(entry.resolve() for entry in installed)]))
 
 
