@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def third(height):
 
 RUN = """
 import sys
+from itertools import islice
 from pathlib import Path
 root = Path(sys.argv[1])
 sys.path.insert(0, str(root))
@@ -85,7 +87,7 @@ def test_a_run_that_is_killed_in_a_step_goes_on_where_it_was(tmp_path: Path) -> 
     assert [run.status for run in runs.list_runs(store)] == ["done", "interrupted"]
     with store.read() as connection:
         assert verify(connection)[1] is None
-    assert list((tmp_path / ".threefold").rglob(".half-*")) == []
+    assert half_written(tmp_path) == []
     store.close()
 
 
@@ -106,6 +108,53 @@ def test_two_runs_at_once_in_one_project_conflict(tmp_path: Path) -> None:
     assert said.strip() == "first:ran second:ran third:ran"
     assert run(store, [Step("first", dict)], root=tmp_path, project="crash").status == "done"
     store.close()
+
+
+MANY = """
+import os, sys
+from pathlib import Path
+root = Path(sys.argv[1])
+from threefold.pipeline.engine import run
+from threefold.pipeline.step import Step
+from threefold.store import Store
+
+def make(n):
+    return lambda: bytes([n]) * 200_000
+
+graph = [Step(f"s{n}", make(n)) for n in range(40)]
+outcome = run(Store.open(root / ".threefold"), graph, root=root, project="many",
+              on_step=lambda event: print(event.step, event.status, flush=True))
+assert all(outcome.value(f"s{n}") == bytes([n]) * 200_000 for n in range(40))
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_loses_no_finished_step(tmp_path: Path) -> None:
+    (tmp_path / "many.py").write_text(MANY)
+    finished: set[str] = set()
+    for lines in (1, 14, 27, 40, 999):
+        process = subprocess.Popen(
+            [sys.executable, str(tmp_path / "many.py"), str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        heard = list(islice(process.stdout, lines))
+        process.kill()  # SIGKILL, wherever it is: between steps, in a write, in a commit
+        heard += process.communicate()[0].splitlines()
+        said = [line.split() for line in heard if line.count(" ") == 1]
+        ran = {step for step, status in said if status == "ran"}
+        assert not ran & finished
+        finished |= ran
+    assert {step for step, status in said if status in ("ran", "reused")} == {f"s{n}" for n in range(40)}
+    store = Store.open(tmp_path / ".threefold")
+    with store.read() as connection:
+        assert verify(connection)[1] is None
+    for path in store.objects.root.glob("[0-9a-f][0-9a-f]/*"):
+        store.objects.get(path.parent.name + path.name)  # raises for bytes that do not match their digest
+    store.close()
+
+
+def half_written(root: Path) -> list[Path]:
+    return list((root / ".threefold" / "objects" / ".half").glob("*"))
 
 
 BIG = """
@@ -145,7 +194,7 @@ def test_a_disk_that_takes_no_more_is_answered_and_leaves_the_store_sound(tmp_pa
         ("small", "ran"),
         ("big", "failed"),
     ]
-    assert list((tmp_path / ".threefold").rglob(".half-*")) == []
+    assert half_written(tmp_path) == []
     with store.read() as connection:
         assert verify(connection)[1] is None
     subprocess.run([*command, str(resource.RLIM_INFINITY)], check=True)

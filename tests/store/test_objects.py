@@ -59,3 +59,14 @@ def test_a_folder_that_is_a_file_is_answered(tmp_path: Path) -> None:
     (tmp_path / "objects").touch()
     with pytest.raises(StoreError, match="cannot write"):
         Objects(tmp_path / "objects").put(b"x")
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day_and_not_before(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    objects.put(b"flights")
+    old, young = (tmp_path / ".half" / name for name in ("old", "young"))
+    for file in (old, young):
+        file.write_bytes(b"fli")
+    os.utime(old, (0, 0))
+    assert objects.sweep() == 1
+    assert [path.name for path in (tmp_path / ".half").iterdir()] == ["young"]

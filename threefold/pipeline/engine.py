@@ -151,6 +151,7 @@ def run(
     session = _Session(store, root, steps, targets, force, on_step)
     with run_lock(store.root, " ".join(part for part in (kind, name) if part)):
         runs.mark_interrupted(store)
+        store.objects.sweep()
         _sweep(store.root / "tmp")
         document, environment = session.fingerprints.environment({OWN})
         session.keep_environment(document)

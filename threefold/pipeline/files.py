@@ -51,10 +51,6 @@ class Files:
         self.changed = False
         self._checked: set[str] = set()
 
-    def forget_checks(self) -> None:
-        """Look at every file again: time has passed."""
-        self._checked.clear()
-
     def digest(self, path: Path) -> str:
         """The sha256 of a file's bytes. Raises OSError where it cannot be read."""
         return self._entry(path).digest

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from socket import gethostname
 from typing import Any, Literal
 
 from sqlalchemy import delete, insert, select, update
@@ -85,7 +86,7 @@ def start(
         "tags": plain(dict(tags or {})),
         "code": plain(dict(code or {})),
         "environment": environment,
-        "host": os.uname().nodename,
+        "host": gethostname(),
         "pid": os.getpid(),
     }
     with store.write() as tx:
@@ -309,7 +310,7 @@ def mark_interrupted(store: Store) -> tuple[str, ...]:
     """Mark the runs whose process is gone from this machine as interrupted; returns their ids."""
     table = schema.runs
     query = select(table.c.id, table.c.pid, table.c.started_at)
-    query = query.where((table.c.status == "running") & (table.c.host == os.uname().nodename))
+    query = query.where((table.c.status == "running") & (table.c.host == gethostname()))
     with store.read() as connection:
         rows = connection.execute(query).all()
     dead = tuple(row.id for row in rows if not _alive(row.id, row.pid, row.started_at))

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import tempfile
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from threefold.errors import NotFound, StoreError
 
 if TYPE_CHECKING:
     import polars as pl
+
+HALF = ".half"  # the folder, among the objects, where bytes grow before they get their name
+ABANDONED_S = 24 * 3600  # nobody writes one object for a day
 
 
 def digest_of(data: bytes) -> str:
@@ -55,8 +59,10 @@ class Objects:
         return digest
 
     def _write(self, data: bytes, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".half-", dir=target.parent)
+        half = self.root / HALF
+        for folder in (half, target.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=half)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -67,6 +73,18 @@ class Objects:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+    def sweep(self) -> int:
+        """Remove what writers that were killed left half-written; returns how many files. Young ones may still grow."""
+        half, removed = self.root / HALF, 0
+        for file in half.iterdir() if half.is_dir() else ():
+            try:
+                if time.time() - file.stat().st_mtime > ABANDONED_S:
+                    file.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # its writer is alive and has just finished
+        return removed
 
     def get(self, digest: str) -> bytes:
         """The bytes of an object.
