@@ -87,7 +87,9 @@ def inspect(frame: pl.DataFrame, table: str, target: str, where: str) -> Inspect
     ]
     features = tuple(name for name in about if name not in _names(left_out, identifier))
     if not features:
-        do = "the rest of the columns are: " + (listing(f"{one.column} ({one.reason})" for one in left_out) or "none")
+        why = [f"'{identifier}' names the rows"] if identifier else []
+        why += [f"'{one.column}' {one.reason}" for one in left_out]
+        do = f"bring columns that are known before the outcome; {listing(why, at_most=5)}"
         raise DataError(f"no column of table '{table}' is left to learn from", where, do)
     return Inspection(
         rows=labelled.height,
@@ -115,6 +117,9 @@ def _check_target(frame: pl.DataFrame, table: str, target: str, where: str) -> N
     if target not in frame.columns:
         what = f"table '{table}' has no column '{target}' to predict"
         raise DataError(what, where, did_you_mean(target, frame.columns))
+    if frame.width == 1:
+        do = "bring columns that are known before the outcome"
+        raise DataError(f"table '{table}' has no column but the target '{target}'", where, do)
     if frame[target].null_count() == frame.height:
         do = "name another column, or fill it in"
         raise DataError(f"the target '{target}' has no value in any row", f"{where}, column {target}", do)
@@ -128,7 +133,7 @@ def _labelled(rows: pl.DataFrame, table: str, target: str, where: str) -> pl.Dat
         do = "add rows with another outcome; there is nothing to tell apart"
         raise DataError(what, f"{where}, column {target}", do)
     if labelled.height < NEEDED:
-        what = f"table '{table}' has {counted(labelled.height, 'different row')} with a target, {NEEDED} are needed"
+        what = f"table '{table}' has {counted(labelled.height, 'different row')} with a target, at least {NEEDED} are needed"
         raise DataError(what, where, "bring more rows; a model that means something needs some hundreds")
     return labelled
 
@@ -349,12 +354,6 @@ def _warnings(
     lost = frame.height - labelled.height
     if lost:
         yield f"{counted(lost, 'row')} of {frame.height:,} are not used: no target, or equal to another row"
-    for name, value in measured.items():
-        if value >= LEAK[problem] - 0.0005:
-            yield (
-                f"'{name}' alone tells '{target}' almost perfectly ({_measure(problem)} {value:.3f}); it is left out, "
-                f"since it is most likely known only afterwards"
-            )
     left = {one.column for one in left_out}
     strong = sorted((-value, name) for name, value in measured.items() if value >= STRONG[problem] and name not in left)
     if strong:

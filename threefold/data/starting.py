@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import polars as pl
 from threefold.data.drafting import draft, draft_cleaning
 from threefold.data.inspection import Inspection, inspect
 from threefold.data.moments import Reading, reading_of
-from threefold.data.sources import is_database, read, without_secrets
+from threefold.data.sources import read
 from threefold.data.template import example
 from threefold.data.words import counted, did_you_mean, listing
 from threefold.design.canvas import Source
@@ -24,6 +25,7 @@ COPIED_BYTES = 50_000_000  # a larger table stays where it is
 # Texts that people write for "no value", beyond the usual ones of a source.
 MISSING = ("?", "N/A", "n/a", "#N/A", "na", "nan", "None", "none", "-", "--", ".", "missing", "unknown")
 SURELY_MISSING = ("?", "N/A", "n/a", "#N/A")  # in a column of words too
+ADDRESS = re.compile(r"[a-z+0-9]{2,}:/")  # a path has lost the second slash
 HARMLESS = re.compile(r"\..*|readme.*|licen[cs]e.*|makefile|.*\.md|\.?v?env", re.I)  # may lie in a new project's folder
 IGNORED = ".threefold/\n__pycache__/\ncanvas.html\n"
 
@@ -81,11 +83,9 @@ def init_from_table(folder: Path, data: Path, target: str, name: str | None = No
     """
     folder = folder.resolve()
     _require_free(folder)
-    if is_database(Source("", str(data))):
-        where = without_secrets(str(data))
-        raise DataError(
-            "a project starts from a file, and this is an address", where, "write the table to a file first"
-        )
+    if ADDRESS.match(str(data)):
+        do = "write the table to a file first; later the canvas may name the database as its source"
+        raise DataError("a project starts from a file, and this is an address", "--data", do)
     data = data.expanduser().resolve()
     table = table_name(data)
     frame, nulls = _read(data, table)
@@ -153,7 +153,7 @@ def _read_with(source: Source, data: Path) -> tuple[pl.DataFrame, str]:
     if not data.exists():
         near = [one.name for one in data.parent.iterdir() if one.is_file()] if data.parent.is_dir() else []
         do = did_you_mean(data.name, near, "files there") if near else "check the path"
-        raise DataError("the table is not there", str(data), do)
+        raise DataError(f"there is no file '{data.name}'", str(data.parent), do)
     return read(source, data.parent)
 
 
@@ -233,7 +233,8 @@ def _write(folder: Path, files: Mapping[str, bytes | Path]) -> None:
                 _write_one(path, files[name])
     except OSError as error:
         for path in made:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # the first fault is the one to tell
+                path.unlink(missing_ok=True)
         raise StoreError(
             f"the project cannot be written: {error.strerror}", str(folder), "check the rights and the room on the disk"
         ) from error
