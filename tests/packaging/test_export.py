@@ -96,3 +96,52 @@ def test_an_estimator_without_exporter_is_not_exported(models):
     from sklearn.svm import SVC
 
     assert to_onnx(models("svc", project={"svc": lambda: SVC()})) is None
+
+
+def forests(seed):
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_estimators=10, random_state=seed)
+
+
+def regressing_forests(seed):
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    return ExtraTreesRegressor(n_estimators=10, random_state=seed)
+
+
+def logistic():
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression()
+
+
+def ridge():
+    from sklearn.linear_model import Ridge
+
+    return Ridge()
+
+
+def lightgbm():
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(n_estimators=5, verbosity=-1, n_jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("made", "problem"),
+    [
+        (forests, "binary"),
+        (forests, "multiclass"),
+        (regressing_forests, "regression"),
+        (logistic, "binary"),
+        (logistic, "multiclass"),
+        (ridge, "regression"),
+        (lightgbm, "multiclass"),
+    ],
+)
+def test_bare_estimators_of_libraries_are_exported_too(made, problem, models, frames, odd):
+    model = models("mine", problem, project={"mine": made})
+    scorer = Scorer.of_onnx(to_onnx(model), model.task)
+    assert parity(model, scorer, frames(problem=problem)) <= 1e-5
+    assert parity(model, scorer, odd) <= 1e-5

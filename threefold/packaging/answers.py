@@ -9,14 +9,17 @@ from threefold.packaging.graph import Graph
 from threefold.records import TaskSpec, Tensor
 
 
-def add_probabilities(graph: Graph, decision: str, task: TaskSpec, seen: np.ndarray) -> str:
+def add_probabilities(graph: Graph, decision: str, task: TaskSpec, seen: np.ndarray, *, shares: bool = False) -> str:
     """Decision -> probabilities in the order of `task.classes`, shape (n, k), float32.
 
     Args:
         decision: shape (n, 1) for two seen classes, otherwise (n, number of seen classes); double.
         seen: the class numbers that training held, ascending; any other class has probability 0.
+        shares: the decision is probabilities already, one per seen class.
     """
-    if len(seen) == 2:
+    if shares:
+        probabilities = decision
+    elif len(seen) == 2:
         positive = graph.add("Sigmoid", decision)
         both = [graph.add("Sub", graph.constant(np.ones((1, 1))), positive), positive]
         probabilities = graph.beside(both)

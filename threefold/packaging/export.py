@@ -9,15 +9,16 @@ import numpy as np
 from threefold.packaging.answers import add_class_outputs, add_probabilities, add_value_output
 from threefold.packaging.graph import Graph
 from threefold.packaging.inputs import add_inputs
-from threefold.packaging.linear_graph import add_linear
+from threefold.packaging.linear_graph import add_linear, linear_of
 from threefold.packaging.tree_graph import add_forest, add_tree_inputs
-from threefold.packaging.trees import Forest, from_histogram_boosting, from_lightgbm
+from threefold.packaging.trees import Forest, from_average, from_histogram_boosting, from_lightgbm
 from threefold.training.candidates.boosting import TreeModel
 from threefold.training.candidates.lightgbm import Booster
-from threefold.training.candidates.linear import LinearModel
 from threefold.training.model import TrainedModel
 
 LIMIT = 1e-5  # largest difference on the model's sample rows; more, and the graph is not handed out
+
+AVERAGES = tuple(f"{kind}{task}" for kind in ("RandomForest", "ExtraTrees") for task in ("Classifier", "Regressor"))
 
 
 def to_onnx(model: TrainedModel) -> bytes | None:
@@ -41,29 +42,34 @@ def to_onnx(model: TrainedModel) -> bytes | None:
 def build(model: TrainedModel) -> Graph | None:
     """The graph of a model; None when its estimator has no exporter."""
     estimator, task = model.estimator, model.task
-    graph = Graph()
+    graph, forest = Graph(), None
     inputs = add_inputs(graph, task)
-    if isinstance(estimator, LinearModel):
-        decision, seen = add_linear(graph, inputs, estimator), np.arange(len(task.classes))
+    linear = linear_of(estimator)
+    if linear is not None:
+        decision, seen = add_linear(graph, inputs, linear), np.arange(len(task.classes))
     elif isinstance(estimator, TreeModel):
         forest = forest_of(estimator.learner)
         if forest is None or not estimator.design.width:
             return None
-        decision = add_forest(graph, add_tree_inputs(graph, inputs, estimator.design), forest)
+        decision = add_forest(graph, add_tree_inputs(graph, inputs, estimator.design, estimator.gap), forest)
         seen = np.asarray(getattr(estimator.learner, "classes_", ()), dtype=np.int64)
     else:
         return None
     if task.problem == "regression":
         add_value_output(graph, decision)
     else:
-        add_class_outputs(graph, add_probabilities(graph, decision, task, seen), task, model.threshold)
+        probabilities = add_probabilities(graph, decision, task, seen, shares=forest is not None and forest.shares)
+        add_class_outputs(graph, probabilities, task, model.threshold)
     return graph
 
 
 def forest_of(learner: Any) -> Forest | None:
     """The trees of a learner; None when it is of a kind that is not known here."""
-    if type(learner).__name__ in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
+    kind = type(learner).__name__
+    if kind in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
         return from_histogram_boosting(learner)
+    if kind in AVERAGES:
+        return from_average(learner)
     if hasattr(learner, "booster_"):  # LightGBM's own classes, as a project may use them
         return from_lightgbm(learner.booster_.dump_model())
     if isinstance(learner, Booster):

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 
 from threefold.packaging.graph import Graph
 from threefold.packaging.inputs import add_codes, add_weighed, add_words
-from threefold.training.candidates.linear import LinearModel
+from threefold.training.adapted import DesignedModel
+from threefold.training.candidates.linear import LinearModel, class_weights
 from threefold.training.designs import CLIP, LinearDesign
 from threefold.training.lookups import stacked
+
+LINEAR = ("LogisticRegression", "LinearRegression", "Ridge", "RidgeCV", "Lasso", "ElasticNet", "HuberRegressor")
+
+
+def linear_of(estimator: Any) -> LinearModel | None:
+    """An estimator as a linear model: our own, or a linear one of scikit-learn behind the same design."""
+    if isinstance(estimator, LinearModel):
+        return estimator
+    if not isinstance(estimator, DesignedModel) or type(estimator.learner).__name__ not in LINEAR:
+        return None
+    learner = estimator.learner
+    model = LinearModel(estimator.task, 0.0, 0)
+    model.design = estimator.design
+    if estimator.task.problem == "regression":
+        model.weights = np.asarray(learner.coef_, dtype=np.float64).reshape(-1, 1)
+        model.bias = np.asarray(learner.intercept_, dtype=np.float64).reshape(-1)
+    else:
+        weights, intercept = learner.coef_, learner.intercept_
+        model.weights, model.bias = class_weights(weights, intercept, learner.classes_, estimator.task)
+    return model
 
 
 def add_linear(graph: Graph, inputs: dict[str, str], model: LinearModel) -> str:

@@ -11,8 +11,8 @@ from threefold.packaging.trees import Forest
 from threefold.training.designs import TreeDesign
 
 
-def add_tree_inputs(graph: Graph, inputs: dict[str, str], design: TreeDesign) -> str:
-    """The matrix that the trees were trained on, shape (n, width), float32."""
+def add_tree_inputs(graph: Graph, inputs: dict[str, str], design: TreeDesign, gap: float | None) -> str:
+    """The matrix that the trees were trained on, shape (n, width), float32; `gap` stands for a missing number."""
     parts = [inputs[name] for name in design.numbers]
     parts += [add_rates(graph, inputs[name], known, design.tables[name]) for name, known in design.categories.items()]
     parts += [
@@ -20,7 +20,10 @@ def add_tree_inputs(graph: Graph, inputs: dict[str, str], design: TreeDesign) ->
         for name, vocabulary in design.vocabularies.items()
         if vocabulary.size
     ]
-    return graph.beside(parts)
+    matrix = graph.beside(parts)
+    if gap is None:
+        return matrix
+    return graph.add("Where", graph.add("IsNaN", matrix), graph.constant(np.array(gap, dtype=np.float32)), matrix)
 
 
 def add_forest(graph: Graph, matrix: str, forest: Forest) -> str:

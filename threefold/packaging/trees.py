@@ -17,6 +17,7 @@ class Forest:
 
     outputs: int
     base: np.ndarray  # shape (outputs,), added to the sums
+    shares: bool = False  # the sums are probabilities already, one per seen class
     tree: list[int] = field(default_factory=list)
     node: list[int] = field(default_factory=list)
     mode: list[str] = field(default_factory=list)  # BRANCH_LEQ, LEAF
@@ -37,6 +38,15 @@ class Forest:
     def leaf(self, tree: int, node: int, output: int, value: float) -> None:
         """Add a node that answers."""
         self._node(tree, node, "LEAF", 0, 0.0, 0, 0, 0)
+        self._answer(tree, node, output, value)
+
+    def leaves(self, tree: int, node: int, values: np.ndarray) -> None:
+        """Add a node that answers for every output."""
+        self._node(tree, node, "LEAF", 0, 0.0, 0, 0, 0)
+        for output, value in enumerate(values):
+            self._answer(tree, node, output, float(value))
+
+    def _answer(self, tree: int, node: int, output: int, value: float) -> None:
         self.leaf_tree.append(tree)
         self.leaf_node.append(node)
         self.leaf_output.append(output)
@@ -93,6 +103,23 @@ def from_histogram_boosting(model: Any) -> Forest:
                     bool(node["missing_go_to_left"]),
                 )
             tree += 1
+    return forest
+
+
+def from_average(model: Any) -> Forest:
+    """The trees of scikit-learn's random forests and extra trees, whose leaves are averaged."""
+    classes = hasattr(model, "classes_")
+    outputs = len(model.classes_) if classes else 1
+    forest = Forest(outputs, np.zeros(outputs), shares=classes)
+    for tree, member in enumerate(model.estimators_):
+        grown = member.tree_
+        for node in range(grown.node_count):
+            yes, no = int(grown.children_left[node]), int(grown.children_right[node])
+            if yes < 0:
+                forest.leaves(tree, node, grown.value[node, 0] / len(model.estimators_))
+                continue
+            border, gaps = float(grown.threshold[node]), bool(grown.missing_go_to_left[node])
+            forest.branch(tree, node, int(grown.feature[node]), border, yes, no, gaps)
     return forest
 
 

@@ -18,6 +18,8 @@ from threefold.training.candidates import Estimator
 from threefold.training.candidates.boosting import TreeModel
 from threefold.training.designs import LinearDesign, linear_design
 
+TREES = ("RandomForest", "ExtraTree", "DecisionTree", "GradientBoosting")
+GAP = -1e30  # below every number: a tree can ask for it, and needs no scaling
 READS_TABLES = ("ColumnTransformer", "FunctionTransformer")
 
 
@@ -67,8 +69,11 @@ def adapted(made: Any, task: TaskSpec) -> Estimator:
     if theirs or any(type(part).__name__ in READS_TABLES for part in parts):
         estimator: Estimator = made
         return estimator
-    if _takes_gaps(made) and len(parts) == 1:
+    kind = type(made).__name__
+    if type(made).__module__.startswith("lightgbm") or kind.startswith("HistGradientBoosting"):
         return TreeModel(task, made)
+    if kind.startswith(TREES):
+        return TreeModel(task, made, gap=GAP)
     knows = task.problem != "regression" and hasattr(made, "predict_proba")
     return DesignedClassifier(task, made) if knows else DesignedModel(task, made)
 
@@ -81,10 +86,3 @@ def _parts(made: Any) -> Iterator[Any]:
             yield from _parts(step)
     elif made is not None and not isinstance(made, str):
         yield made
-
-
-def _takes_gaps(made: Any) -> bool:
-    """Whether an estimator reads NaN as "missing"; such are trees, which need no scaling either."""
-    from sklearn.utils import get_tags  # scikit-learn costs 1.3 s at import
-
-    return type(made).__module__.startswith("lightgbm") or bool(get_tags(made).input_tags.allow_nan)

@@ -110,7 +110,8 @@ class _Bench:
         rows = search.thinned(self.frame.height)
         frame, y = self.frame[rows], self.y[rows]
         folds = make_folds(frame, y, self.task, self.training.folds, self.training.seed)
-        cost = sum(self.candidate.cost_s(len(fold.train), len(self.task.features), self.task) for fold in folds)
+        width = _width(frame, self.task)
+        cost = sum(self.candidate.cost_s(len(fold.train), width, self.task) for fold in folds)
         points = search.points_within(budget_s, cost, self.candidate.space(self.task))
         self.planned = (len(points) * len(folds) if len(points) > 1 else 0) + len(self.folds) + 1
         if len(points) == 1 or not folds:
@@ -161,6 +162,12 @@ class _Bench:
             if value is not None:
                 points.append((float(len(fold.train)), value))
         return {"learning": tuple(points)} if len({rows for rows, _ in points}) > 1 else {}
+
+
+def _width(frame: pl.DataFrame, task: TaskSpec) -> int:
+    """Columns for the reckoning of costs: ten letters of a text take about as long as a number."""
+    letters = [columns.texts(frame, name).str.len_chars().mean() for name in columns.of_kind(task.features, "text")]
+    return len(task.features) + sum(int(mean) // 10 for mean in letters if isinstance(mean, float))
 
 
 def _require_rows(y: np.ndarray, task: TaskSpec) -> None:

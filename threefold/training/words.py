@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 
-CUT = re.compile("[ \n\t]+")
 EDGE = re.compile(r"^\W+|\W+$")
 MAX_FORMS = 20_000  # written forms kept, most frequent first
 MAX_PIECES = 2_000  # of one text; what stands behind is not learned from (a mail with its attachment)
@@ -42,7 +41,7 @@ class Vocabulary:
         """Which words stand in which text: shape (n, size), 0 and 1, float64."""
         rows, words = [], []
         for row, text in enumerate(values.to_list()):
-            found = {self.forms[piece] for piece in CUT.split(text) if piece in self.forms}
+            found = {self.forms[piece] for piece in set(pieces_of(text)) if piece in self.forms}
             rows += [row] * len(found)
             words += sorted(found)
         data = np.ones(len(rows), dtype=np.float64)
@@ -65,20 +64,28 @@ def learn(values: pl.Series, size: int, y: np.ndarray | None = None) -> Vocabula
         y: the outcome, shape (n, d); where given, the words that tell most about it are kept, otherwise the most
             frequent ones. A word must stand in at least 3 texts (2 when there are fewer than 200).
     """
+    cut = [pieces_of(text)[:MAX_PIECES] for text in values.to_list()]
     seen: Counter[str] = Counter()
-    texts: Counter[str] = Counter()
-    cut = [CUT.split(text)[:MAX_PIECES] for text in values.to_list()]
     for pieces in cut:
         seen.update(pieces)
-        texts.update({word_of(piece) for piece in pieces})
+    stands = {piece: word_of(piece) for piece in seen}
+    texts: Counter[str] = Counter()
+    for pieces in cut:
+        texts.update({stands[piece] for piece in pieces})
     floor = 3 if len(cut) >= 200 else 2
     ranked = sorted((word for word, count in texts.items() if word and count >= floor), key=lambda w: (-texts[w], w))
-    pool = _vocabulary(ranked if y is None else ranked[: 20 * size], seen, texts, len(cut))
-    if y is None or pool.size <= size:
-        return _vocabulary(ranked[:size], seen, texts, len(cut))
-    telling = _telling(pool.present(values), y)
-    order = sorted(range(pool.size), key=lambda number: (-telling[number], number))[:size]
-    return _vocabulary([ranked[number] for number in sorted(order)], seen, texts, len(cut))
+    forms = [(piece, stands[piece]) for piece in sorted(seen, key=lambda piece: (-seen[piece], piece))]
+    if y is not None and len(ranked) > size:
+        pool = _vocabulary(ranked[: 20 * size], forms, texts, len(cut))
+        telling = _telling(pool.present(values), y)
+        order = sorted(range(pool.size), key=lambda number: (-telling[number], number))[:size]
+        ranked = [ranked[number] for number in sorted(order)]
+    return _vocabulary(ranked[:size], forms, texts, len(cut))
+
+
+def pieces_of(text: str) -> list[str]:
+    """The written forms in a text: what stands between spaces, line ends and tabs."""
+    return [piece for piece in text.replace("\n", " ").replace("\t", " ").split(" ") if piece]
 
 
 def word_of(piece: str) -> str:
@@ -86,13 +93,11 @@ def word_of(piece: str) -> str:
     return EDGE.sub("", piece.lower())
 
 
-def _vocabulary(words: list[str], seen: Counter[str], texts: Counter[str], rows: int) -> Vocabulary:
+def _vocabulary(words: list[str], forms: list[tuple[str, str]], texts: Counter[str], rows: int) -> Vocabulary:
     number = {word: position for position, word in enumerate(words)}
-    ranked = sorted(seen, key=lambda piece: (-seen[piece], piece))
-    forms = {piece: number[word_of(piece)] for piece in ranked if word_of(piece) in number}
-    kept = dict(list(forms.items())[: MAX_FORMS + len(words)])
+    kept = [(piece, number[word]) for piece, word in forms if word in number][: MAX_FORMS + len(words)]
     weights = np.array([np.log((1 + rows) / (1 + texts[word])) + 1 for word in words], dtype=np.float64)
-    return Vocabulary(kept, weights)
+    return Vocabulary(dict(kept), weights)
 
 
 def _telling(present: sparse.csr_matrix, y: np.ndarray) -> np.ndarray:

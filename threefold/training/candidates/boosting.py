@@ -25,9 +25,10 @@ class TreeModel:
 
     design: TreeDesign
 
-    def __init__(self, task: TaskSpec, learner: Any, leaf_rows: int | None = None) -> None:
+    def __init__(self, task: TaskSpec, learner: Any, leaf_rows: int | None = None, gap: float | None = None) -> None:
         self.task = task
         self.learner = learner
+        self.gap = gap  # what stands for a missing number, for learners that do not read NaN
         self.leaf_rows = leaf_rows  # parameter min_samples_leaf; at most a twentieth of the rows, for small tables
 
     def fit(self, frame: pl.DataFrame, y: np.ndarray) -> TreeModel:
@@ -36,12 +37,12 @@ class TreeModel:
         self.design = tree_design(frame, self.task, outcome)
         if self.leaf_rows is not None:
             self.learner.set_params(min_samples_leaf=max(1, min(self.leaf_rows, frame.height // 20)))
-        self.learner.fit(self.design.matrix(frame, outcome), y if self.task.problem == "regression" else y.astype(int))
+        self.learner.fit(self._matrix(frame, outcome), y if self.task.problem == "regression" else y.astype(int))
         return self
 
     def predict_proba(self, frame: pl.DataFrame) -> np.ndarray:
         """Shape (n, number of classes); a class that training did not hold has probability 0."""
-        given = self.learner.predict_proba(self.design.matrix(frame))
+        given = self.learner.predict_proba(self._matrix(frame))
         whole = np.zeros((len(given), len(self.task.classes)))
         whole[:, np.asarray(self.learner.classes_, dtype=int)] = given
         return whole
@@ -49,8 +50,12 @@ class TreeModel:
     def predict(self, frame: pl.DataFrame) -> np.ndarray:
         """Class numbers, or values in the unit of the target."""
         if self.task.problem == "regression":
-            return np.asarray(self.learner.predict(self.design.matrix(frame)), dtype=np.float64)
+            return np.asarray(self.learner.predict(self._matrix(frame)), dtype=np.float64)
         return np.asarray(np.argmax(self.predict_proba(frame), axis=1))
+
+    def _matrix(self, frame: pl.DataFrame, outcome: np.ndarray | None = None) -> np.ndarray:
+        matrix = self.design.matrix(frame, outcome)
+        return matrix if self.gap is None else np.where(np.isnan(matrix), np.float32(self.gap), matrix)
 
 
 @candidates.add("boosting")

@@ -65,18 +65,7 @@ class LinearModel:
             # 300 steps of L-BFGS on standardised columns are near enough; cross-validation judges the result.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(matrix, y)
-        coefficients = np.asarray(model.coef_, dtype=np.float64).T
-        intercept = np.asarray(model.intercept_, dtype=np.float64)
-        if self.task.problem == "binary":
-            self.weights, self.bias = coefficients, intercept
-            return
-        if coefficients.shape[1] == 1:  # two of several classes were seen
-            coefficients = np.hstack([np.zeros_like(coefficients), coefficients])
-            intercept = np.array([0.0, intercept[0]])
-        self.weights = np.zeros((coefficients.shape[0], len(self.task.classes)))
-        self.bias = np.full(len(self.task.classes), -1000.0)
-        self.weights[:, model.classes_] = coefficients
-        self.bias[model.classes_] = intercept
+        self.weights, self.bias = class_weights(model.coef_, model.intercept_, model.classes_, self.task)
 
     def decision(self, frame: pl.DataFrame) -> np.ndarray:
         """x w + b, shape (n, k)."""
@@ -95,6 +84,21 @@ class LinearModel:
         if self.task.problem == "regression":
             return self.decision(frame)[:, 0]
         return np.asarray(np.argmax(self.predict_proba(frame), axis=1))
+
+
+def class_weights(coefficients: Any, intercept: Any, seen: Any, task: TaskSpec) -> tuple[np.ndarray, np.ndarray]:
+    """What scikit-learn learned of the seen classes, as weights and bias of all classes of the task."""
+    weights = np.asarray(coefficients, dtype=np.float64).T
+    bias = np.asarray(intercept, dtype=np.float64).reshape(-1)
+    if task.problem == "binary":
+        return weights, bias
+    if weights.shape[1] == 1:  # two of several classes were seen
+        weights = np.hstack([np.zeros_like(weights), weights])
+        bias = np.array([0.0, bias[0]])
+    all_weights = np.zeros((len(weights), len(task.classes)))
+    all_bias = np.full(len(task.classes), -1000.0)
+    all_weights[:, seen], all_bias[seen] = weights, bias
+    return all_weights, all_bias
 
 
 @candidates.add("linear")
