@@ -246,6 +246,7 @@ class Lineage:
     as_of: str | None
     canvas: str  # digest of threefold.yaml
     seed: int
+    champion: str | None = None  # bundle in production when this version was made: its rival, and its tables' contracts
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ def _gate_steps(project: Project, setting: Setting) -> list[Step]:
 def plan(project: Project, *, stage: str | None = None, as_of: datetime | None = None,
          force: Collection[str] = ()) -> list[Decision]:  # fmt: skip
     """What a run would do, step by step and with the reason, without doing it."""
-    steps = graph(project, _setting(project, as_of))
+    steps = graph(project, _setting(project, as_of, stage))
     return engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage), force=force)
 
 
@@ -289,7 +289,7 @@ def turn(
         StepFailed, DataError, LeakError: a step could not be done; what was finished is kept.
         GateFailed: a gate said no; the version is registered as refused, with its evidence.
     """
-    setting = _setting(project, as_of)
+    setting = _setting(project, as_of, stage)
     steps = graph(project, setting, on_progress=on_progress)
     outcome = engine.run(
         project.store, steps, root=project.root, project=project.canvas.project, name=stage or "all",
@@ -301,10 +301,32 @@ def turn(
     return _conclude(project, outcome, setting, reason, release=stage != "gates")
 
 
-def _setting(project: Project, as_of: datetime | None) -> Setting:
+def _setting(project: Project, as_of: datetime | None, stage: str | None) -> Setting:
+    """How the graph is built now.
+
+    A release makes a new champion, and with it a new rival and new contracts. That alone is no reason to run again
+    what led to it: where nothing else changed since the newest version was made, the graph is built as it was then.
+    """
+    current = _champion(project)
+    known = versions.list_versions(project.store, project.canvas.project)
+    if known and known[-1].lineage.champion != current:
+        before = _made_under(project, as_of, known[-1].lineage.champion)
+        steps = graph(project, before)
+        decisions = engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage))
+        if all(one.action == "reuse" for one in decisions):
+            return before
+    return _made_under(project, as_of, current)
+
+
+def _champion(project: Project) -> str | None:
     try:
-        champion = routing.current(project.store, project.endpoint).arms[0].bundle
+        return routing.current(project.store, project.endpoint).arms[0].bundle
     except NotFound:
+        return None
+
+
+def _made_under(project: Project, as_of: datetime | None, champion: str | None) -> Setting:
+    if champion is None:
         return Setting(as_of)
     bundle = bundles.load_bundle(project.store, champion)
     contracts = bundles.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
@@ -372,6 +394,7 @@ def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
         as_of=setting.as_of.isoformat() if setting.as_of else None,
         canvas=project.canvas.digest,
         seed=project.canvas.train.seed,
+        champion=setting.champion,
     )
 
 

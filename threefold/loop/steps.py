@@ -17,7 +17,7 @@ import polars as pl
 from threefold.data import cleaning, contract, knowledge, profile, seal, snapshots, sources, split
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import Prediction, Source, Training, Value
-from threefold.errors import DataError, Finding
+from threefold.errors import DataError, LeakError
 from threefold.features import blind, building, leaks
 from threefold.features.views import View
 from threefold.monitoring.reference import build_reference
@@ -138,10 +138,17 @@ def guard_features(
     prediction: Prediction,
     sources: Mapping[str, Source],
     **tables: Any,
-) -> list[Finding]:
-    """Refuse features that know the future. Raises LeakError; other findings are handed on."""
+) -> str:
+    """Refuse features that know the future: one that knows the target too well, or that later rows would change.
+
+    Raises:
+        LeakError: the first such feature, with its number or its two values.
+    """
     leaks.check(training, prediction)
-    return list(blind.check_future_blind(views, tables_of(tables), rows, prediction, sources))
+    found = blind.check_future_blind(views, tables_of(tables), rows, prediction, sources)
+    if found:
+        raise LeakError(found[0].what, found[0].where, found[0].do)
+    return "no feature knows the future"
 
 
 def pose_task(training: pl.DataFrame, views: tuple[View, ...], prediction: Prediction, value: Value) -> TaskSpec:
