@@ -9,91 +9,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
-from threefold.design.canvas import CommandStep
-from threefold.errors import NotFound, StoreError, ThreefoldError
-from threefold.pipeline import cache, calling, codecs, runs
-from threefold.pipeline.cache import Output, Outputs
+from threefold.pipeline import runs
 from threefold.pipeline.environment import OWN
-from threefold.pipeline.fingerprint import Fingerprint, Fingerprints
 from threefold.pipeline.lock import run_lock
-from threefold.pipeline.step import Step, order
-from threefold.store import Store, Writer
+from threefold.pipeline.outcome import Decision, Execution, Outcome, StepEvent
+from threefold.pipeline.session import Session
+from threefold.pipeline.step import Step
+from threefold.store import Store
 
-MEMORY = "sources.msgpack"  # beside the catalogue: what source files held when they were last read
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What would happen to one step, and why."""
-
-    step: str
-    action: str  # "run", "reuse", or "unknown until <step> ran"
-    reason: str
-    stage: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StepEvent:
-    """Something happened to one step; for whoever shows progress."""
-
-    step: str
-    stage: str
-    status: Literal["running", "ran", "reused", "failed"]
-    reason: str
-    duration_s: float
-    index: int  # 0, 1, 2 … in the order of the run
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """What happened to one step of a run."""
-
-    step: str
-    status: Literal["ran", "reused", "failed"]
-    reason: str
-    duration_s: float
-    error: ThreefoldError | None = None
-    stage: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A run that is over, and the way to its results."""
-
-    run_id: str
-    status: str
-    executions: list[Execution]
-    outputs: Mapping[str, Outputs]  # step -> output name -> where it lies
-    store: Store
-
-    def value(self, reference: str) -> Any:
-        """The value of "step" or "step.output", read from the store.
-
-        Raises:
-            NotFound: the run has no such step or output.
-            StoreError, Refused: the artifact is damaged, or a pickle of another store.
-        """
-        return cache.load(self.store, self._find(reference))
-
-    def digest(self, reference: str) -> str:
-        """The digest of "step" or "step.output"."""
-        return self._find(reference).digest
-
-    def _find(self, reference: str) -> Output:
-        step, _, name = reference.partition(".")
-        found = self.outputs.get(step, {}).get(name)
-        if found is None:
-            known = [f"{one}.{name}" if name else one for one, names in self.outputs.items() for name in names]
-            raise NotFound(
-                f"run {self.run_id} has no output {reference!r}", "the outcome", f"it has: {', '.join(known)}"
-            )
-        return found
+__all__ = ["Decision", "Execution", "Outcome", "StepEvent", "plan", "run"]
 
 
 def plan(
@@ -113,7 +40,7 @@ def plan(
     Raises:
         ThreefoldError: the graph is not sound, or a parameter cannot be part of a key.
     """
-    session = _Session(store, root, steps, targets, force)
+    session = Session(store, root, steps, targets, force)
     decisions = [session.foresee(step) for step in session.steps]
     session.fingerprints.save()
     return decisions
@@ -148,7 +75,7 @@ def run(
         StepFailed: a step raised something that is not one of our errors; the original is its cause.
         ThreefoldError: whatever else a step refused with; or the graph is not sound.
     """
-    session = _Session(store, root, steps, targets, force, on_step)
+    session = Session(store, root, steps, targets, force, on_step)
     with run_lock(store.root, " ".join(part for part in (kind, name) if part)):
         runs.mark_interrupted(store)
         store.objects.sweep()
@@ -179,206 +106,3 @@ def _sweep(folder: Path) -> None:
         for left in folder.glob("[0-9]*-*"):
             if not left.name.startswith(f"{os.getpid()}-"):
                 shutil.rmtree(left, ignore_errors=True)
-
-
-@dataclass(slots=True)
-class _Verdict:
-    """Whether a step runs, why, and under which key."""
-
-    runs: bool
-    reason: str
-    fingerprint: Fingerprint
-    outputs: Outputs = field(default_factory=dict)
-
-
-class _Session:
-    """One pass over a graph."""
-
-    def __init__(
-        self,
-        store: Store,
-        root: Path,
-        steps: Sequence[Step],
-        targets: Sequence[str] | None,
-        force: Collection[str],
-        on_step: Callable[[StepEvent], None] | None = None,
-    ) -> None:
-        self.store = store
-        self.root = root.resolve()
-        self.steps = order(steps, targets)
-        self.forced = {step.name for step in order(steps, list(force)) if {step.name, step.stage} & set(force)}
-        self.fingerprints = Fingerprints(self.root, store.root / MEMORY)
-        self.on_step = on_step
-        self.run_id = ""
-        self.outputs: dict[str, Outputs] = {}
-        self.executions: list[Execution] = []
-        self._reused: list[dict[str, Any]] = []  # written with the end of the run: one transaction for all
-        self._environments: set[int] = set()
-        self._values = cache.Values(store, [reference for step in self.steps for reference in _references(step)])
-
-    # --------------------------------------------------------------------------------------------- deciding
-
-    def foresee(self, step: Step) -> Decision:
-        """The decision on a step, with what is known without running anything."""
-        for needed in step.needs():
-            if needed not in self.outputs:
-                return Decision(step.name, f"unknown until {needed} ran", f"it needs what {needed} gives", step.stage)
-        verdict = self.judge(step)
-        if not verdict.runs:
-            self.outputs[step.name] = verdict.outputs
-        return Decision(step.name, "run" if verdict.runs else "reuse", verdict.reason, step.stage)
-
-    def judge(self, step: Step) -> _Verdict:
-        """Whether a step must run."""
-        inputs = {parameter: self.outputs[source][output or ""] for parameter, source, output in step.references()}
-        classes = {name for found in inputs.values() for name in found.classes}
-        fingerprint = self.fingerprints.of(step, {name: one.digest for name, one in inputs.items()}, sorted(classes))
-        if step.name in self.forced:
-            return _Verdict(True, "you asked for it", fingerprint)
-        if not step.cache:
-            return _Verdict(True, "it runs every time", fingerprint)
-        if fingerprint.doubts:
-            return _Verdict(True, f"what it depends on cannot be told: {fingerprint.doubts[0]}", fingerprint)
-        return self._recall(step, fingerprint)
-
-    def _recall(self, step: Step, fingerprint: Fingerprint) -> _Verdict:
-        entry = cache.find(self.store, fingerprint.key)
-        if entry is None:
-            return _Verdict(True, cache.why(self.store, step.name, fingerprint), fingerprint)
-        lost = cache.lost(self.store, entry)
-        if lost is not None:
-            return _Verdict(True, lost, fingerprint)
-        note = f" (all source counts: {fingerprint.opaque[0]})" if fingerprint.opaque else ""
-        return _Verdict(False, f"nothing it depends on changed{note}", fingerprint, entry.outputs)
-
-    # ---------------------------------------------------------------------------------------------- running
-
-    def do(self, step: Step, index: int) -> None:
-        """Reuse or run one step."""
-        began = perf_counter()
-        try:
-            verdict = self.judge(step)
-        except Exception as error:
-            # What a step observes is a user's code too.
-            failure = calling.failure(step, error, self.root)
-            self._done(step, "failed", "what it depends on cannot be told", perf_counter() - began, index, failure)
-            raise failure from (None if failure is error else error)
-        if verdict.runs:
-            self._tell(step, "running", verdict.reason, 0.0, index)
-            self._run(step, verdict, index)
-        else:
-            self.outputs[step.name] = verdict.outputs
-            self._reused.append(
-                cache.execution(self.run_id, step.name, verdict.fingerprint.key, "reused", verdict.reason)
-            )
-            self._done(step, "reused", verdict.reason, perf_counter() - began, index)
-        self._values.release(_references(step))
-
-    def _run(self, step: Step, verdict: _Verdict, index: int) -> None:
-        row = cache.execution(self.run_id, step.name, verdict.fingerprint.key, "ran", verdict.reason)
-        began = perf_counter()
-        try:
-            results = self._call(step)
-            self._commit(step, verdict, row, results, began)
-        except Exception as error:
-            # A broad except belongs here: around a user's step. The original is raised on, or is the cause.
-            failure = calling.failure(step, error, self.root)
-            self._keep_failure(row, failure)
-            self._done(step, "failed", verdict.reason, perf_counter() - began, index, failure)
-            if failure is error:
-                raise
-            raise failure from error
-        self._done(step, "ran", verdict.reason, perf_counter() - began, index)
-
-    def _call(self, step: Step) -> dict[str, Any]:
-        inputs = {
-            parameter: self._input(step, parameter, source, output or "")
-            for parameter, source, output in step.references()
-        }
-        if isinstance(step.run, CommandStep):
-            from threefold.pipeline import commands  # subprocess and its kin: only a command pays for them
-
-            return commands.run(step.run, inputs, self.root, self.store.root / "tmp")
-        result = step.run(**inputs, **step.params, **step.given)
-        return calling.named_outputs(step, result)
-
-    def _input(self, step: Step, parameter: str, source: str, output: str) -> Any:
-        found = self.outputs[source][output]
-        return found.digest if parameter in step.by_digest else self._values.get(f"{source}.{output}", found)
-
-    def _commit(
-        self, step: Step, verdict: _Verdict, row: dict[str, Any], results: Mapping[str, Any], began: float
-    ) -> None:
-        outputs: Outputs = {}
-        for name, value in results.items():
-            encoded = codecs.encode(value, self.store.key())
-            classes = tuple(one for one in encoded.classes if self.fingerprints.is_local_class(one))
-            digest = self.store.objects.put(encoded.data)
-            outputs[name] = Output(digest, encoded.codec, encoded.type, len(encoded.data), classes)
-            self._values.keep(f"{step.name}.{name}", value, encoded)
-        self.keep_environment(verdict.fingerprint.environment)
-        with self.store.write() as tx:
-            self._write_reused(tx)
-            inputs = {name: self.outputs[source][output or ""] for name, source, output in step.references()}
-            remembered = step.cache and not verdict.fingerprint.doubts
-            cache.record(tx, row, verdict.fingerprint, inputs, outputs, perf_counter() - began, remembered)
-        self._reused.clear()
-        self.outputs[step.name] = outputs
-
-    def keep_environment(self, document: bytes) -> None:
-        """Keep an environment document as an object, so that a later run can tell what moved."""
-        if document and hash(document) not in self._environments:
-            self._environments.add(hash(document))
-            self.store.objects.put(document)
-
-    def _keep_failure(self, row: dict[str, Any], failure: ThreefoldError) -> None:
-        try:
-            with self.store.write() as tx:
-                cache.record_failure(tx, row, failure)
-        except StoreError:
-            pass  # the disk may be full, and that is what the user must hear first
-
-    # ---------------------------------------------------------------------------------------------- telling
-
-    def _tell(
-        self, step: Step, status: Literal["running", "ran", "reused", "failed"], reason: str, took: float, index: int
-    ) -> None:
-        if self.on_step is not None:
-            self.on_step(StepEvent(step.name, step.stage, status, reason, took, index, len(self.steps)))
-
-    def _done(
-        self,
-        step: Step,
-        status: Literal["ran", "reused", "failed"],
-        reason: str,
-        took: float,
-        index: int,
-        error: ThreefoldError | None = None,
-    ) -> None:
-        self.executions.append(Execution(step.name, status, reason, took, error, step.stage))
-        self._tell(step, status, reason, took, index)
-
-    # ---------------------------------------------------------------------------------------------- closing
-
-    def close(self, status: runs.Status, error: ThreefoldError | None = None) -> None:
-        """Write what is still to be written, and the end of the run, in one transaction."""
-        counts = {word: sum(one.status == word for one in self.executions) for word in ("ran", "reused", "failed")}
-        with self.store.write() as tx:
-            self._write_reused(tx)
-            runs.finish_in(tx, self.run_id, status, error, **counts)
-        runs.over(self.run_id)
-
-    def close_quietly(self, error: BaseException) -> None:
-        """Close a run that an error ended; a store that cannot take that must not hide the error."""
-        try:
-            self.close(runs.status_of(error), runs.as_threefold(error))
-        except ThreefoldError:
-            runs.over(self.run_id)  # the next start finds the row and marks it interrupted
-
-    def _write_reused(self, tx: Writer) -> None:
-        if self._reused:
-            cache.record_reused(tx, self._reused)
-
-
-def _references(step: Step) -> list[str]:
-    return [f"{source}.{output or ''}" for _, source, output in step.references()]

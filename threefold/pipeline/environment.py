@@ -67,14 +67,20 @@ class Distributions:
         self.folders = {normal(folder.name.split("-")[0]): folder for folder in _metadata_folders()}
         self._owners: dict[str, tuple[str, ...]] | None = None
         self._needs: dict[str, tuple[str, ...]] = {}
+        self._source: str | None = None
 
     def version(self, name: str) -> str:
         """The version of a distribution; of one that is used from its source folder also the digest of that."""
         folder = self.folders[name]
         version = folder.name.removesuffix(".dist-info").removesuffix(".egg-info").split("-")[1]
         if name == OWN:
-            return f"{version} source {self.files.tree_digest(own_folder(), SOURCES)[:12]}"
+            return f"{version} {self._own_source()}"
         return version
+
+    def _own_source(self) -> str:
+        if self._source is None:
+            self._source = f"source {self.files.tree_digest(own_folder(), SOURCES)[:12]}"
+        return self._source
 
     def document(self, imported: Collection[str]) -> dict[str, str]:
         """The environment of code that imports some top-level modules: name -> version.
@@ -92,7 +98,7 @@ class Distributions:
                 found[name] = self.version(name)
                 waiting.extend(self.needs(name))
         if OWN in imported and OWN not in found:  # used from a folder, not installed
-            found[OWN] = f"source {self.files.tree_digest(own_folder(), SOURCES)[:12]}"
+            found[OWN] = self._own_source()
         return dict(sorted(found.items()))
 
     def owners(self, module: str) -> tuple[str, ...]:
