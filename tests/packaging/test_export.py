@@ -145,3 +145,7 @@ def test_bare_estimators_of_libraries_are_exported_too(made, problem, models, fr
     scorer = Scorer.of_onnx(to_onnx(model), model.task)
     assert parity(model, scorer, frames(problem=problem)) <= 1e-5
     assert parity(model, scorer, odd) <= 1e-5
+
+
+def test_a_feature_named_like_an_output_is_packaged_otherwise(models, frames):
+    assert to_onnx(models("linear", frame=frames().rename({"wind": "label"}))) is None

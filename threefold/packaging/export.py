@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from threefold.packaging.answers import add_class_outputs, add_probabilities, add_value_output
-from threefold.packaging.graph import Graph
+from threefold.packaging.graph import OWN, Graph
 from threefold.packaging.inputs import add_inputs
 from threefold.packaging.linear_graph import add_linear, linear_of
 from threefold.packaging.tree_graph import add_forest, add_tree_inputs
@@ -19,6 +19,8 @@ from threefold.training.model import TrainedModel
 LIMIT = 1e-5  # largest difference on the model's sample rows; more, and the graph is not handed out
 
 AVERAGES = tuple(f"{kind}{task}" for kind in ("RandomForest", "ExtraTrees") for task in ("Classifier", "Regressor"))
+
+OUTPUTS = ("probability", "label", "prediction")
 
 
 def to_onnx(model: TrainedModel) -> bytes | None:
@@ -40,8 +42,10 @@ def to_onnx(model: TrainedModel) -> bytes | None:
 
 
 def build(model: TrainedModel) -> Graph | None:
-    """The graph of a model; None when its estimator has no exporter."""
+    """The graph of a model; None when its estimator has no exporter, or a feature is named like an output."""
     estimator, task = model.estimator, model.task
+    if any(feature.name in OUTPUTS or feature.name.startswith(OWN) for feature in task.features):
+        return None  # a graph cannot have two values of one name
     graph, forest = Graph(), None
     inputs = add_inputs(graph, task)
     linear = linear_of(estimator)

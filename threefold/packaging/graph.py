@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET, OPSET_ML = 20, 3  # StringSplit came with 20; 3 is what every runtime of the last years reads
 IR_VERSION = 9
 ML = "ai.onnx.ml"
+OWN = ("constant:", "value:")  # how the names inside a graph begin
 
 
 class Graph:
