@@ -12,7 +12,7 @@ import polars as pl
 from threefold.data.moments import looks_like_dates
 from threefold.data.profile import profile
 from threefold.data.split import split
-from threefold.data.strength import strength
+from threefold.data.strength import AUC_LIMIT, RANK_LIMIT, strength
 from threefold.data.words import counted, did_you_mean, listing
 from threefold.design.canvas import Prediction
 from threefold.errors import DataError
@@ -20,11 +20,13 @@ from threefold.records import ColumnProfile, Problem, utc_now
 
 NEEDED = 20  # rows with a target: fewer cannot be split into a test, folds, and something to learn from
 NEEDED_OF_A_CLASS = 5
+FEW_ROWS = 200
 MAX_CLASSES = 100
 FEW_VALUES = 10  # whole numbers with at most this many values are classes, as in training/task.py
 YES = ("true", "1", "yes", "y", "t")
 SEED = 7
-LEAK = {"binary": 0.98, "multiclass": 0.98, "regression": 0.99}  # the limits of features/leaks.py, which refuses above
+LEAK = {"binary": AUC_LIMIT, "multiclass": AUC_LIMIT, "regression": RANK_LIMIT}  # features/leaks.py refuses these
+ROUNDING = 0.0005  # features are Float32, and round a little differently
 STRONG = {"binary": 0.95, "multiclass": 0.95, "regression": 0.97}
 OWN_VALUES = 0.5  # strings with more different values than this share of the rows name rows rather than kinds
 HEURISTIC_KINDS = 30  # a heuristic that people can keep in mind has no more cases
@@ -83,7 +85,7 @@ def inspect(frame: pl.DataFrame, table: str, target: str, where: str) -> Inspect
     left_out = list(_useless(labelled, learned, about, moment, {identifier, target}))
     measured = _measured(learned, target, problem, [name for name in about if name not in _names(left_out, identifier)])
     left_out += [
-        LeftOut(name, _leaks(value, problem)) for name, value in measured.items() if value >= LEAK[problem] - 0.0005
+        LeftOut(name, _leaks(value, problem)) for name, value in measured.items() if value >= LEAK[problem] - ROUNDING
     ]
     features = tuple(name for name in about if name not in _names(left_out, identifier))
     if not features:
@@ -354,6 +356,8 @@ def _warnings(
     lost = frame.height - labelled.height
     if lost:
         yield f"{counted(lost, 'row')} of {frame.height:,} are not used: no target, or equal to another row"
+    if labelled.height < FEW_ROWS:
+        yield f"with {counted(labelled.height, 'row')} every number that the gates measure is uncertain; more rows help most"
     left = {one.column for one in left_out}
     strong = sorted((-value, name) for name, value in measured.items() if value >= STRONG[problem] and name not in left)
     if strong:

@@ -6,6 +6,8 @@ import polars as pl
 
 from threefold.records import Problem
 
+AUC_LIMIT = 0.98  # at or above, a column alone is taken for the target in disguise
+RANK_LIMIT = 0.99  # the same, where the target is a number
 ENOUGH_ROWS = 50  # below, a perfect order is no rare accident
 MAX_CLASSES = 20  # with more, one column cannot tell them all
 RARE = 20  # a category with fewer rows says little about its mean
@@ -21,6 +23,7 @@ def strength(column: pl.Series, target: pl.Series, problem: Problem) -> float:
     Args:
         column: numbers or strings, shape (n,); nulls are passed over.
         target: shape (n,).
+        problem: "regression" ranks numbers; the others tell classes apart, however many there are.
     Returns:
         0.5, or 0 for numbers, where there are too few rows to judge.
     """

@@ -9,14 +9,12 @@ from contextlib import contextmanager
 import polars as pl
 
 from threefold.data.knowledge import later_columns, source_of
+from threefold.data.strength import AUC_LIMIT, ENOUGH_ROWS, RANK_LIMIT, strength
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import Prediction, Source
 from threefold.errors import LeakError, StepFailed
 from threefold.features.views import View
 
-AUC_LIMIT = 0.98
-RANK_LIMIT = 0.99
-ENOUGH_ROWS = 50  # below, a perfect order is no rare accident
 HEAD = ("_id", "_at", "_target")
 
 
@@ -132,7 +130,7 @@ def check(training: pl.DataFrame, prediction: Prediction, *, auc_limit: float = 
     target = training["_target"]
     regression = prediction.problem == "regression" or (prediction.problem is None and _many_numbers(target))
     for column in training.drop(HEAD, strict=False):
-        score = _rank_correlation(column, target) if regression else _worst_auc(column, target)
+        score = strength(column, target, "regression" if regression else "multiclass")
         if score >= (RANK_LIMIT if regression else auc_limit):
             measure = "rank correlation" if regression else "area under the ROC curve"
             raise LeakError(
@@ -145,40 +143,3 @@ def check(training: pl.DataFrame, prediction: Prediction, *, auc_limit: float = 
 
 def _many_numbers(target: pl.Series) -> bool:
     return target.dtype.is_numeric() and target.n_unique() > 20
-
-
-def _worst_auc(column: pl.Series, target: pl.Series) -> float:
-    """The smallest, over the classes, area under the ROC curve of the feature alone; 0.5 is no knowledge."""
-    classes = target.drop_nulls().unique()
-    if not 2 <= len(classes) <= 20:
-        return 0.5
-    chosen = classes[:1] if len(classes) == 2 else classes
-    return min(_auc(column, (target == label).cast(pl.Float64)) for label in chosen)
-
-
-def _auc(column: pl.Series, label: pl.Series) -> float:
-    values = _as_numbers(column, label)
-    pair = pl.DataFrame({"x": values, "y": label}).drop_nulls()
-    positives, rows = float(pair["y"].cast(pl.Float64).sum()), pair.height
-    if rows < ENOUGH_ROWS or not 0 < positives < rows:
-        return 0.5
-    ranks = pair.select((pl.col("x").rank() * pl.col("y")).sum()).item()
-    area = (ranks - positives * (positives + 1) / 2) / (positives * (rows - positives))
-    return float(max(area, 1 - area))
-
-
-def _rank_correlation(column: pl.Series, target: pl.Series) -> float:
-    pair = pl.DataFrame({"x": _as_numbers(column, target.cast(pl.Float64)), "y": target}).drop_nulls()
-    if pair.height < ENOUGH_ROWS or pair["x"].n_unique() < 2 or pair["y"].n_unique() < 2:
-        return 0.0
-    return abs(float(pair.select(pl.corr("x", "y", method="spearman")).item()))
-
-
-def _as_numbers(column: pl.Series, target: pl.Series) -> pl.Series:
-    """The column itself, or the mean target of each category; null where a category is too rare to mean anything."""
-    if column.dtype != pl.String:
-        return column
-    if column.n_unique() > len(column) / 20:
-        return pl.Series([None] * len(column), dtype=pl.Float64)
-    mean = pl.when(pl.len().over("x") >= 20).then(pl.col("y").mean().over("x"))
-    return pl.DataFrame({"x": column, "y": target}).select(mean).to_series()
