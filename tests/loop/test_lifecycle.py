@@ -177,7 +177,7 @@ def test_a_command_line_is_a_step_with_declared_inputs_and_outputs(make_project:
 
 def test_a_check_of_the_project_is_a_gate(make_project: Make) -> None:
     project = make_project(checks="def no_heavy_parcels(test):\n    'Nobody sends stones.'\n    return False\n")
-    with pytest.raises(GateFailed, match="stones|heavy"):
+    with pytest.raises(GateFailed, match=r"stones|heavy"):
         lifecycle.turn(project)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import atexit
+import gc
 import importlib
 import os
 import pkgutil
@@ -87,6 +89,7 @@ def group(ctx: click.Context, folder: str) -> None:
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Call a command and leave with its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    atexit.register(gc.freeze)  # without it the interpreter spends 0.1 s at its end taking SQLAlchemy apart
     try:
         code = group.main(args=words, prog_name="threefold", standalone_mode=False)
     except click.exceptions.Abort:

@@ -1,0 +1,129 @@
+"""Every command, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+READING = (
+    ("status",), ("runs", "list"), ("models", "list"), ("models", "show", "1"), ("release", "list"), ("settings",),
+    ("version",), ("canvas",), ("events", "list"), ("events", "verify"), ("run", "--explain"), ("report",), ("watch",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_every_reading_command_answers_people_and_scripts(released, words: tuple[str, ...]) -> None:
+    people = released.call(*words)
+    assert people.code == 0, people.err
+    assert people.out.strip()
+    scripts = released.call(*words, "--json")
+    assert scripts.code == 0, scripts.err
+    json.loads(scripts.out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("runs", "list"), ("models", "list"), ("release", "list"), ("report",), ("watch",)],
+    ids=" ".join,
+)
+def test_a_project_where_nothing_happened_yet_says_what_to_do(folder, words: tuple[str, ...]) -> None:
+    called = folder.call(*words)
+    assert called.code == 0, called.err
+    assert "Traceback" not in called.err
+
+
+def test_help_names_every_command_with_a_sentence(folder) -> None:
+    import pkgutil
+
+    from threefold.cli import commands
+
+    shown = folder.call("--help").out
+    for found in pkgutil.iter_modules(commands.__path__):
+        assert found.name in shown
+
+
+def test_a_run_reports_gates_and_an_unchanged_run_executes_nothing(folder) -> None:
+    first = folder.call("run")
+    assert first.code == 0, first.err
+    assert "roc_auc" in first.out and "released" in first.out
+    again = folder.call("run", "--json").json
+    assert {step["status"] for step in again["steps"]} == {"reused"}
+
+
+def test_a_failed_gate_ends_with_exit_code_1_and_says_by_how_much(folder) -> None:
+    folder.edit("threefold.yaml", ">= 0.6", ">= 0.999")
+    called = folder.call("run")
+    assert called.code == 1
+    assert "roc_auc is 0." in called.err
+
+
+def test_a_wrong_call_ends_with_exit_code_2(folder) -> None:
+    assert folder.call("rnu").code == 2
+    assert folder.call("run", "--nonsense").code == 2
+    assert folder.call("models", "show", "99").code == 2
+
+
+def test_explain_says_which_part_moved(folder) -> None:
+    folder.call("run")
+    folder.edit("threefold.yaml", "candidates: [linear]", "candidates: [linear, boosting]")
+    plan = {step["step"]: step for step in folder.call("run", "--explain", "--json").json}
+    assert plan["features"]["action"] == "reuse"
+    assert plan["train/boosting"]["action"] == "run"
+
+
+def test_errors_have_one_shape_for_people_and_scripts(folder) -> None:
+    folder.edit("threefold.yaml", "target: left", "target: lefft")
+    people = folder.call("run")
+    assert people.code == 2
+    assert "where" in people.err and "do " in people.err and "left" in people.err
+    error = json.loads(folder.call("run", "--json").out)["error"]
+    assert set(error) >= {"what", "where", "do"}
+
+
+def test_a_high_risk_model_is_released_by_a_person(folder) -> None:
+    folder.edit("threefold.yaml", "value: {", "value: {risk: high, ")
+    waiting = folder.call("run")
+    assert waiting.code == 0 and "approve" in waiting.out
+    assert folder.call("release", "deploy", "1").code == 1
+    assert folder.call("release", "approve", "1", "--by", "Ada", "--reason", "checked the slices").code == 0
+    assert folder.call("release", "deploy", "1").code == 0
+    assert "Ada" in folder.call("models", "show", "1").out
+
+
+def test_rollback_without_an_older_version_is_answered(released) -> None:
+    called = released.call("rollback")
+    assert called.code == 2
+    assert "no version before" in called.err
+
+
+def test_reproduce_builds_the_same_model_again(released) -> None:
+    called = released.call("reproduce", "1", "--json")
+    assert called.code == 0, called.err
+    assert called.json["equal"] is True
+
+
+def test_a_missing_prediction_is_answered(released) -> None:
+    called = released.call("trace", "nobody")
+    assert called.code == 2
+    assert "nobody" in called.err
+
+
+def test_an_altered_event_is_found_and_named(released) -> None:
+    import sqlite3
+
+    catalogue = sqlite3.connect(released.root / ".threefold" / "catalogue.db")
+    catalogue.execute("UPDATE events SET body = '{}' WHERE seq = 4")
+    catalogue.commit()
+    catalogue.close()
+    called = released.call("events", "verify")
+    assert called.code == 1
+    assert "event 4" in called.err
+
+
+def test_the_report_is_one_file_that_asks_for_nothing_outside(released) -> None:
+    assert released.call("report").code == 0
+    page = Path(released.root / "report.html").read_text()
+    assert "churn" in page
+    assert 'src="http' not in page and 'href="http' not in page
