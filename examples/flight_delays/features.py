@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from threefold.features.views import view
+from threefold import view
 
 
 def schedule(flights: pl.DataFrame) -> pl.DataFrame:
