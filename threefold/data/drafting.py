@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from threefold.data.inspection import Inspection, LeftOut
+from threefold.data.inspection import Inspection
 from threefold.data.moments import Reading
+from threefold.data.uninformative import LeftOut
 from threefold.records import Problem
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from threefold.design import blocks
+from threefold.design import life_blocks, task_blocks
 from threefold.design.canvas import Canvas
 from threefold.design.nodes import Block, Findings, compose, line_of, says
 from threefold.design.outline import public_names
@@ -62,27 +62,27 @@ def _canvas(node: yaml.Node, file: Path, text: str, findings: Findings) -> Canva
     if not _version_fits(top):
         return None
     root = file.parent
-    steps = blocks.steps(top.block("steps"))
-    data = blocks.data(top)
+    steps = task_blocks.steps(top.block("steps"))
+    data = task_blocks.data(top)
     made = {step.table.partition(":")[0].strip() for step in steps if step.table} | set(public_names(root / "steps.py"))
-    value = blocks.value(top.block("value"))
+    value = task_blocks.value(top.block("value"))
     canvas = Canvas(
         root=root,
         file=file,
         digest=hashlib.sha256(text.encode()).hexdigest(),
-        project=blocks.project(top),
+        project=task_blocks.project(top),
         value=value,
         data=data,
-        predict=blocks.predict(top, data, made),
-        train=blocks.train(top.block("train")),
-        accept=blocks.accept(top.block("accept"), public_names(root / "checks.py"), value.currency),
-        serve=blocks.serve(top.block("serve")),
-        watch=blocks.watch(top.block("watch")),
-        retrain=blocks.retrain(top.block("retrain")),
+        predict=task_blocks.predict(top, data, made),
+        train=life_blocks.train(top.block("train")),
+        accept=life_blocks.accept(top.block("accept"), public_names(root / "checks.py"), value.currency),
+        serve=life_blocks.serve(top.block("serve")),
+        watch=life_blocks.watch(top.block("watch")),
+        retrain=life_blocks.retrain(top.block("retrain")),
         steps=steps,
-        settings=blocks.settings(top.block("settings")),
+        settings=task_blocks.settings(top.block("settings")),
     )
-    top.close(blocks.homes())
+    top.close(task_blocks.homes())
     return canvas
 
 
