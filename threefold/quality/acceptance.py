@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from threefold.design.words import nearest
-from threefold.errors import NotFound
-from threefold.quality import safety
-from threefold.quality.sampling import bootstrap
-from threefold.quality.slices import MIN_ROWS, Slices, across
-from threefold.quality.wording import figure, holds, limit_text, verdict
+from threefold.data.words import counted, did_you_mean, listing
+from threefold.design.gates import COST, MEASURES
+from threefold.errors import DataError, NotFound
+from threefold.quality import rivals, safety, sampling
+from threefold.quality.slices import MIN_ROWS, Slice, Slices, across
+from threefold.quality.trial import Answers, Trial
+from threefold.quality.wording import asked, figure, holds, limit_text, plainly, verdict
 from threefold.records import Gate, GateResult, TaskSpec
 from threefold.training import metrics
-
-SHOWN_SLICES = 50  # kept in the evidence, worst first
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trial:
-    """Everything the gates may look at.
-
-    Attributes:
-        y: the encoded target of the test rows, shape (n,).
-        scores: of the packaged model, as TrainedModel.score.
-        frame: the test rows with their features, in the same order.
-        baseline, champion: scores of the rivals on the same rows; None where there is none.
-        measures: what was measured on the packaged model: "parity", "latency p50" and "latency p99" in ms, "size".
-        checks: what the project's own checks said.
-    """
-
-    y: np.ndarray
-    scores: np.ndarray
-    task: TaskSpec
-    threshold: float | None
-    frame: pl.DataFrame
-    baseline: np.ndarray | None
-    champion: np.ndarray | None
-    measures: Mapping[str, float]
-    checks: Mapping[str, GateResult]
-
-    def metric(self, name: str, scores: np.ndarray, rows: np.ndarray | None = None) -> float:
-        """A metric of some scores, on some rows; NaN where it cannot be told."""
-        y, chosen = (self.y, scores) if rows is None else (self.y[rows], scores[rows])
-        return metrics.compute([name], y, chosen, self.task, self.threshold).get(name, float("nan"))
 
 
 def judge(
@@ -62,38 +31,73 @@ def judge(
     champion_scores: np.ndarray | None = None,
     measures: Mapping[str, float] | None = None,
     checks: Sequence[GateResult] = (),
+    champion_threshold: float | None = None,
 ) -> tuple[GateResult, ...]:
-    """Let every gate speak: the safety gates that always stand, those of the canvas, the project's own checks.
+    """Let every gate speak: those of the canvas, the project's own checks, the safety gates that always stand.
 
     Args:
         y: shape (n,), as `task.encode_target` makes it.
         scores: of the packaged model on the sealed rows, as TrainedModel.score.
         threshold: binary; a probability at or above it counts as "yes".
-        frame: the test rows, in the order of y; the columns that gates slice by.
+        frame: the test rows, in the order of y; the features that gates slice by.
         baseline_scores, champion_scores: of the rivals on the same rows; None: there is none.
         measures: "parity", "latency p50", "latency p99" in ms, "size" in bytes.
         checks: results of `checks.run_checks`; a gate may name one and set a limit on its number.
+        champion_threshold: the champion's own; None: it is judged at the candidate's.
     Returns:
-        One result per gate; the first carries all metrics in its details.
+        The gates of the canvas in their order, the checks without a limit there, then "finite scores", "parity" (unless
+        the canvas has a gate for it) and "beats a constant". The details of each say "n", the number of test rows;
+        those of gates on the whole test set hold all "metrics".
     Raises:
-        NotFound: a gate names a metric or a column that does not exist; says which exist.
+        NotFound, DataError: a gate asks for what this project does not have, see `validate`; or the lengths differ.
     """
-    own = {result.gate: result for result in checks}
-    trial = Trial(y, scores, task, threshold, frame, baseline_scores, champion_scores, measures or {}, own)
-    for gate in gates:
-        _check(gate, trial)
-    results = safety.gates(y, scores, task, threshold, trial.measures)
-    sound = results[0].passed
-    results += [_judge(gate, trial) if sound or _independent(gate, trial) else _unsound(gate) for gate in gates]
+    own = {_function(result): result for result in checks}
+    validate(gates, task, own)
+    _same_length(y, scores, frame)
+    known = {
+        "baseline": None if baseline_scores is None else Answers(baseline_scores, threshold),
+        "champion": None
+        if champion_scores is None
+        else Answers(champion_scores, threshold if champion_threshold is None else champion_threshold),
+    }
+    trial = Trial(y, Answers(scores, threshold), known, task, frame, measures or {}, own)
     limited = {gate.metric for gate in gates}
-    return (*results, *(result for result in checks if result.gate not in limited))
+    return (
+        *(_judge(gate, trial) for gate in gates),
+        *(result for name, result in own.items() if name not in limited),
+        safety.finite_scores(trial),
+        *(() if "parity" in limited else (_by_measure(safety.PARITY, trial),)),
+        safety.beats_a_constant(trial),
+    )
+
+
+def validate(gates: Iterable[Gate], task: TaskSpec, checks: Iterable[str] = ()) -> None:
+    """Refuse gates that could never be told. It needs no model, so it can be asked before one is trained.
+
+    Args:
+        checks: names of the functions in checks.py, which may stand in the place of a metric.
+    Raises:
+        NotFound: a metric or a feature does not exist; says the nearest right one and what there is.
+        DataError: a metric belongs to another kind of problem, needs costs that the canvas does not name, or is
+            measured once and can be neither compared nor cut into slices.
+    """
+    once = {*MEASURES, *checks}
+    for gate in gates:
+        if gate.metric in once:
+            _check_whole(gate)
+        else:
+            _check_metric(gate, task)
+        if gate.across is not None:
+            _check_feature(gate, task)
 
 
 def _judge(gate: Gate, trial: Trial) -> GateResult:
     if gate.metric in trial.checks:
         return _by_check(gate, trial.checks[gate.metric])
-    if gate.metric in safety.MEASURES:
-        return _by_measure(gate, trial.measures)
+    if gate.metric in MEASURES:
+        return _by_measure(gate, trial)
+    if trial.broken:
+        return _untold(gate, trial, f"{trial.broken:,} of {trial.rows:,} scores are not finite")
     if gate.over is not None:
         return _by_rival(gate, trial)
     return _by_slices(gate, trial) if gate.across is not None else _by_metric(gate, trial)
@@ -103,136 +107,177 @@ def _judge(gate: Gate, trial: Trial) -> GateResult:
 
 
 def _by_metric(gate: Gate, trial: Trial) -> GateResult:
-    value = trial.metric(gate.metric, trial.scores)
+    value = trial.metric(gate.metric, trial.candidate)
     if not np.isfinite(value):
-        return _untold(gate, _why_untold(gate.metric, trial))
-    details: dict[str, Any] = {"rows": len(trial.y)}
-    if gate.metric == "cost per prediction":
-        details |= {"threshold": trial.threshold, "mistakes": dict(trial.task.mistakes)}
-    interval = bootstrap(lambda rows: trial.metric(gate.metric, trial.scores, rows), len(trial.y))
-    return _told(_in_currency(gate, trial), value, gate.metric, details=details | _interval(interval))
+        return _untold(gate, trial, _why_untold(trial))
+    interval = sampling.interval(trial.resampled(gate.metric), value, trial.rows)
+    details = {"metrics": trial.all_metrics(), "threshold": trial.candidate.threshold, "interval": interval}
+    return _told(gate, trial, value, details=details)
 
 
 def _by_rival(gate: Gate, trial: Trial) -> GateResult:
-    rival = trial.baseline if gate.over == "baseline" else trial.champion
+    rival = trial.rivals[str(gate.over)]
     if rival is None:
-        sentence = f"there is no {gate.over} to compare with on these rows, so nothing was asked"
-        return GateResult(gate.name, True, None, limit_text(gate), sentence)
-    sign = 1.0 if metrics.greater_is_better(gate.metric) else -1.0
-    own, other = trial.metric(gate.metric, trial.scores), trial.metric(gate.metric, rival)
-    if not np.isfinite(own - other):
-        return _untold(gate, _why_untold(gate.metric, trial))
+        return _without_rival(gate, trial)
+    found = rivals.compare(trial, gate.metric, rival)
+    if found is None:
+        return _untold(gate, trial, _why_untold(trial))
+    unit = _unit(gate, trial)
+    tail = ""
+    if found.interval:
+        tail = f"; 95 % interval {figure(found.interval[0], unit)} to {figure(found.interval[1], unit)}"
+    if found.rows < trial.rows:
+        tail += f"; the {gate.over} has no finite score for {counted(trial.rows - found.rows, 'row')}"
+    details = {
+        "metrics": trial.all_metrics(), "candidate": found.candidate, str(gate.over): found.rival,
+        "interval": found.interval, "compared": found.rows,
+    }  # fmt: skip
+    aside = f"{figure(found.candidate, unit)} against {figure(found.rival, unit)}"
+    return _told(gate, trial, found.gain, aside, tail, details)
 
-    def gain(rows: np.ndarray) -> float:
-        return sign * (trial.metric(gate.metric, trial.scores, rows) - trial.metric(gate.metric, rival, rows))
 
-    details = {"model": own, str(gate.over): other, "rows": len(trial.y)}
-    named = _in_currency(gate, trial)
-    aside = f"{figure(own, named.unit)} of the model, {figure(other, named.unit)} of the {gate.over}"
-    subject = f"the gain in {gate.metric} over the {gate.over}"
-    return _told(named, sign * (own - other), subject, aside, details | _interval(bootstrap(gain, len(trial.y))))
+def _without_rival(gate: Gate, trial: Trial) -> GateResult:
+    """Without a champion there is nothing to be better than; a baseline is always trained, so that one must be there."""
+    if gate.over != "champion":
+        return _untold(gate, trial, f"there is no {gate.over} to compare with")
+    sentence = "there is no champion to compare with on these rows, so this gate passes"
+    details = {"n": trial.rows, "champion": None, "metrics": trial.all_metrics()}
+    return GateResult(gate.name, True, None, limit_text(gate, _unit(gate, trial)), sentence, plainly(details))
 
 
 def _by_slices(gate: Gate, trial: Trial) -> GateResult:
-    assert gate.across is not None
-    found = across(trial.frame[gate.across], gate.metric, trial.y, trial.scores, trial.task, trial.threshold)
-    needed = 2 if gate.reduce == "gap" else 1
-    if len(found.told) < needed:
-        return _untold(
-            gate, f"only {len(found.told)} slices of {gate.across} have {MIN_ROWS} rows and more than one outcome"
+    column, own = trial.frame[str(gate.across)], trial.candidate
+    found = across(column, gate.metric, trial.y, own.scores, trial.task, own.threshold)
+    listed = [{"slice": one.name, "value": one.value, "n": one.rows} for one in found.told]
+    details = {"column": found.column, "slices": listed, "left_out": found.small, "untold": found.untold}
+    tail = _left_out(found, gate.metric)
+    if len(found.told) < (2 if gate.reduce == "gap" else 1):
+        enough = (
+            f"{counted(len(found.told), 'slice')} with {MIN_ROWS} rows"
+            if found.told
+            else f"no slice has {MIN_ROWS} rows"
         )
-    worst, best = found.told[0], found.told[-1]
-    named = _in_currency(gate, trial)
-    small = "slice is" if found.skipped == 1 else "slices are"
-    skipped = f"; {found.skipped} {small} too small to judge" if found.skipped else ""
-    if gate.reduce == "gap":
-        aside = f"{figure(worst.value, named.unit)} for {worst.name}, {figure(best.value, named.unit)} for {best.name}"
-        subject, value = f"the gap in {gate.metric} across {gate.across}", found.gap
-    else:
-        aside, value = f"{gate.across} {worst.name}, {worst.rows:,} rows", worst.value
-        subject = f"the worst {gate.metric} across {gate.across}"
-    return _told(named, value, subject, aside + skipped, _slice_details(found))
+        both = " and both classes" if trial.task.problem == "binary" else ""
+        return _untold(gate, trial, f"{enough}{both}{tail}", details)
+    unit = _unit(gate, trial)
+    if gate.reduce == "worst":
+        worst = found.told[0]
+        return _told(gate, trial, worst.value, f"{worst.name}, {counted(worst.rows, 'row')}", tail, details)
+    ends = sorted((found.told[0], found.told[-1]), key=lambda one: -one.value)
+    return _told(gate, trial, found.gap, ", ".join(_shown(one, unit) for one in ends), tail, details)
 
 
-def _by_measure(gate: Gate, measures: Mapping[str, float]) -> GateResult:
-    value = measures.get(gate.metric)
+def _by_measure(gate: Gate, trial: Trial) -> GateResult:
+    value = trial.measures.get(gate.metric)
     if value is None:
-        return _untold(gate, f"{gate.metric} was not measured")
-    return _told(gate, float(value), gate.metric)
+        return _untold(gate, trial, "it was not measured", {})
+    if not np.isfinite(value):
+        return _untold(gate, trial, "the model and its package do not both answer with finite numbers", {})
+    return _told(gate, trial, float(value))
 
 
 def _by_check(gate: Gate, result: GateResult) -> GateResult:
+    """The number of a check, held against the limit that the canvas gives it."""
     if result.value is None:
-        return _untold(gate, f"check {gate.metric!r} gave no number: {result.sentence}")
-    return _told(gate, result.value, gate.metric, details=dict(result.details))
+        why = f"{result.sentence}; a limit needs a check that returns a number"
+        return GateResult(gate.name, False, None, limit_text(gate), why, result.details)
+    sentence = verdict(gate, gate.name, result.value)
+    return GateResult(
+        gate.name, holds(gate, result.value), result.value, limit_text(gate), sentence, result.details
+    )  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------------------------- results
 
 
 def _told(
-    gate: Gate, value: float, subject: str, aside: str = "", details: Mapping[str, Any] | None = None
+    gate: Gate, trial: Trial, value: float, aside: str = "", tail: str = "", details: Mapping[str, Any] | None = None
 ) -> GateResult:
-    sentence = verdict(gate, subject, value, aside)
-    finite = float(value) if np.isfinite(value) else None
-    return GateResult(gate.name, holds(gate, value), finite, limit_text(gate), sentence, details or {})
+    unit = _unit(gate, trial)
+    sentence = verdict(gate, gate.name, value, aside, unit) + tail
+    full = plainly({"n": trial.rows, **(details or {})})
+    return GateResult(gate.name, bool(holds(gate, value)), float(value), limit_text(gate, unit), sentence, full)
 
 
-def _untold(gate: Gate, why: str) -> GateResult:
-    sentence = f"{gate.name} cannot be told: {why}; {limit_text(gate)} was asked"
-    return GateResult(gate.name, False, None, limit_text(gate), sentence)
+def _untold(gate: Gate, trial: Trial, why: str, details: Mapping[str, Any] | None = None) -> GateResult:
+    """What cannot be told does not pass."""
+    unit = _unit(gate, trial)
+    sentence = f"{gate.name} cannot be told: {why}; {asked(gate, unit)}"
+    full = plainly({"n": trial.rows, **({"metrics": trial.all_metrics()} if details is None else details)})
+    return GateResult(gate.name, False, None, limit_text(gate, unit), sentence, full)
 
 
-def _unsound(gate: Gate) -> GateResult:
-    return _untold(gate, "some scores are not finite numbers")
+def _unit(gate: Gate, trial: Trial) -> str:
+    return gate.unit or (trial.task.currency if gate.metric == COST else MEASURES.get(gate.metric, ""))
 
 
-def _independent(gate: Gate, trial: Trial) -> bool:
-    """Whether a gate can speak even where scores are no numbers."""
-    return gate.metric in safety.MEASURES or gate.metric in trial.checks
+def _shown(one: Slice, unit: str) -> str:
+    return f"{one.name} {figure(one.value, unit)}"
 
 
-def _in_currency(gate: Gate, trial: Trial) -> Gate:
-    if gate.metric != "cost per prediction" or gate.unit or not trial.task.currency:
-        return gate
-    return Gate(
-        gate.name, gate.metric, gate.operator, gate.limit, trial.task.currency, gate.over, gate.across, gate.reduce
-    )
+def _left_out(found: Slices, metric: str) -> str:
+    small = f"; {counted(found.small, 'small slice')} {'was' if found.small == 1 else 'were'} left out"
+    untold = f"; in {counted(found.untold, 'slice')} {metric} is not defined"
+    return (small if found.small else "") + (untold if found.untold else "")
 
 
-def _interval(interval: tuple[float, float] | None) -> dict[str, Any]:
-    return {"interval": list(interval), "level": 0.95} if interval else {}
-
-
-def _slice_details(found: Slices) -> dict[str, Any]:
-    shown = [{"slice": one.name, "rows": one.rows, "value": one.value} for one in found.told[:SHOWN_SLICES]]
-    return {"column": found.column, "slices": shown, "judged": len(found.told), "skipped": found.skipped}
-
-
-def _why_untold(metric: str, trial: Trial) -> str:
-    if len(trial.y) == 0:
+def _why_untold(trial: Trial) -> str:
+    if trial.rows == 0:
         return "there are no test rows"
-    if metric == "cost per prediction" and not trial.task.mistakes:
-        return "the canvas does not say what a mistake costs (value: mistakes)"
     if trial.task.problem != "regression" and len(np.unique(trial.y)) < 2:
         return "the test rows hold one outcome only"
-    return f"it is not defined on these {len(trial.y):,} rows"
+    return f"it is not defined on these {counted(trial.rows, 'row')}"
 
 
-# ---------------------------------------------------------------------------------------------------------- checks
+def _function(result: GateResult) -> str:
+    return str(result.details.get("function", result.gate))
 
 
-def _check(gate: Gate, trial: Trial) -> None:
-    """Refuse a gate that names what does not exist."""
-    known = (*metrics.for_problem(trial.task.problem), *safety.MEASURES, *trial.checks)
+# ---------------------------------------------------------------------------------------------------------- refusals
+
+
+def _check_metric(gate: Gate, task: TaskSpec) -> None:
+    known = metrics.for_problem(task.problem)
+    if gate.metric not in metrics.names():
+        words = did_you_mean(gate.metric, (*known, *MEASURES), f"metrics and measures for a {task.problem} problem")
+        raise NotFound(f"no metric is called '{gate.metric}'", f"gate '{gate.name}'", words)
     if gate.metric not in known:
-        raise _unknown(gate.metric, known, f"gate '{gate.name}'", f"for a {trial.task.problem} problem there are")
-    if gate.across is not None and gate.across not in trial.frame.columns:
-        columns = [name for name in trial.frame.columns if not name.startswith("_")]
-        raise _unknown(gate.across, columns, f"gate '{gate.name}'", "the columns are")
+        raise DataError(
+            f"{gate.metric} is not defined for a {task.problem} problem",
+            f"gate '{gate.name}'",
+            f"use one of: {listing(known)}",
+        )
+    if gate.metric == COST and not task.mistakes:
+        raise DataError(
+            "the canvas does not say what a mistake costs",
+            f"gate '{gate.name}'",
+            "add value.mistakes, such as {false_positive: 40 USD, false_negative: 250 USD}",
+        )
 
 
-def _unknown(word: str, known: Sequence[str], where: str, there_are: str) -> NotFound:
-    near = nearest(word, known)
-    hint = f"did you mean {near!r}? " if near else ""
-    return NotFound(f"there is no {word!r}", where, f"{hint}{there_are}: {', '.join(sorted(known))}")
+def _check_whole(gate: Gate) -> None:
+    if gate.over or gate.across:
+        raise DataError(
+            f"{gate.metric} is measured once, so it cannot be {'compared' if gate.over else 'cut into slices'}",
+            f"gate '{gate.name}'",
+            f"write '{gate.metric}' alone",
+        )
+
+
+def _check_feature(gate: Gate, task: TaskSpec) -> None:
+    names = [spec.name for spec in task.features]
+    if gate.across not in names:
+        raise NotFound(
+            f"'{gate.across}' is not among the features, so there are no slices of it",
+            f"gate '{gate.name}'",
+            did_you_mean(str(gate.across), names, "features"),
+        )
+
+
+def _same_length(y: np.ndarray, scores: np.ndarray, frame: pl.DataFrame) -> None:
+    if not len(y) == len(scores) == frame.height:
+        raise DataError(
+            f"{len(y)} target values stand against {len(scores)} scores and {frame.height} rows of features",
+            "acceptance test",
+            "score the same rows that are judged",
+        )

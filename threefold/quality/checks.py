@@ -1,102 +1,109 @@
-"""The project's own checks: plain functions in checks.py that look at data and model and say yes or no."""
+"""The project's own checks: every public function of checks.py is a gate."""
 
 from __future__ import annotations
 
 import inspect
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from threefold.design.words import advise
-from threefold.errors import NotFound, StepFailed
+from threefold.data.calling import line_of, place_of
+from threefold.data.words import did_you_mean
+from threefold.errors import NotFound, StepFailed, ThreefoldError
+from threefold.quality.wording import figure
 from threefold.records import GateResult
+
+ANSWERS = "return True or False, a complaint as text (empty: none), a number for a limit in the canvas, or nothing"
 
 
 def run_checks(functions: Mapping[str, Callable[..., Any]], available: Mapping[str, Any]) -> tuple[GateResult, ...]:
-    """Call every check with the things its parameters name.
+    """Run the checks of a project in their order.
 
-    What a check returns is its verdict: True or None passes, False does not; a text is a complaint and an empty one
-    passes; a number passes and can be given a limit by a gate of the same name.
+    A check says yes with True, None or an empty text, no with False or a complaint. A number is held against the limit
+    that the canvas gives it under `accept`; without one it passes, and is only shown.
 
     Args:
-        functions: name -> function, as they stand in checks.py.
-        available: parameter name -> thing: training, test, scores, y, task, model.
+        functions: by name; classes among them are passed over, as they are parts of checks.
+        available: what a check may ask for by the name of a parameter: training and test (features with the target),
+            scores and y of the test rows, task, model. Arrays are handed over read-only.
     Raises:
-        NotFound: a parameter names nothing that is available; all such parameters are checked before a check runs.
-        StepFailed: a check raised, or returned something that is no verdict; carries file and line.
+        NotFound: a check asks for something else.
+        StepFailed: a check raised, or returned something else; the place is file and line of the user's code.
     """
-    called = {name: _arguments(name, function, available) for name, function in functions.items()}
-    return tuple(_run(name, functions[name], arguments) for name, arguments in called.items())
+    safe = {name: _protected(value) for name, value in available.items()}
+    rows = len(available["y"]) if "y" in available else None
+    plain = {name: one for name, one in functions.items() if not inspect.isclass(one)}
+    chosen = {name: _arguments(name, function, safe) for name, function in plain.items()}
+    return tuple(_run(name, function, chosen[name], rows) for name, function in plain.items())
+
+
+def _run(name: str, function: Callable[..., Any], arguments: Mapping[str, Any], rows: int | None) -> GateResult:
+    gate = f"check {name.replace('_', ' ')}"
+    try:
+        answer = function(**arguments)
+    except ThreefoldError:
+        raise
+    except Exception as error:  # a user's code may raise anything; the original stays chained
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise StepFailed(
+            f"{gate} raised {type(error).__name__}: {reason}",
+            line_of(function, error),
+            "mend that line; to say no, return False or a complaint as text",
+        ) from error
+    passed, value, sentence = _read(answer, gate, function)
+    details = {"n": rows, "function": name, "place": place_of(function)}
+    return GateResult(gate, passed, value, "a number" if value is not None else "yes", sentence, details)
+
+
+def _read(answer: Any, gate: str, function: Callable[..., Any]) -> tuple[bool, float | None, str]:
+    """What an answer means: yes or no, the number where there is one, and the sentence."""
+    promise = _promise(function)
+    if answer is None or isinstance(answer, bool | np.bool_):
+        yes = answer is None or bool(answer)
+        return (
+            yes,
+            None,
+            (promise or f"{gate} says yes") if yes else (f"not so: {promise}" if promise else f"{gate} says no"),
+        )
+    if isinstance(answer, str):
+        return not answer.strip(), None, answer.strip() or promise or f"{gate} has no complaint"
+    if isinstance(answer, int | float | np.integer | np.floating):
+        value = float(answer)
+        if not isfinite(value):
+            return False, None, f"{gate} returned {value}, which is not a finite number"
+        return True, value, f"{promise or gate}: {figure(value)}; the canvas sets no limit for it"
+    raise StepFailed(f"{gate} returned a {type(answer).__name__}", place_of(function), ANSWERS)
 
 
 def _arguments(name: str, function: Callable[..., Any], available: Mapping[str, Any]) -> dict[str, Any]:
-    wanted = {}
+    """What a check asked for, by the names of its parameters."""
+    chosen = {}
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
         if parameter.name in available:
-            wanted[parameter.name] = available[parameter.name]
-        elif parameter.default is inspect.Parameter.empty and parameter.kind not in _COLLECTING:
+            chosen[parameter.name] = available[parameter.name]
+        elif parameter.default is parameter.empty:
             raise NotFound(
-                f"check {name!r} asks for {parameter.name!r}, which a check cannot have",
-                _place(function),
-                advise(parameter.name, sorted(available), "it can ask for"),
+                f"check '{name}' asks for '{parameter.name}', which there is not",
+                place_of(function),
+                did_you_mean(parameter.name, available, "parameters"),
             )
-    return wanted
+    return chosen
 
 
-_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+def _promise(function: Callable[..., Any]) -> str:
+    """The first line of the docstring, without its full stop."""
+    return ((inspect.getdoc(function) or "").strip().splitlines() or [""])[0].strip().removesuffix(".")
 
 
-def _run(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> GateResult:
-    try:
-        answer = function(**arguments)
-    except Exception as error:  # whatever the project's own function raises
-        where = _raised_at(error, function)
-        raise StepFailed(
-            f"check {name!r} raised {type(error).__name__}: {error}", where, "mend the check and run again"
-        ) from error
-    return _result(name, function, answer)
-
-
-def _result(name: str, function: Callable[..., Any], answer: Any) -> GateResult:
-    if isinstance(answer, GateResult):
-        return answer
-    if answer is None or isinstance(answer, bool | np.bool_):
-        passed = answer is None or bool(answer)
-        return GateResult(name, passed, None, "", f"{_title(name)}: {'holds' if passed else 'does not hold'}")
-    if isinstance(answer, str):
-        return GateResult(name, not answer, None, "", f"{_title(name)}: {answer or 'holds'}")
-    if isinstance(answer, int | float | np.integer | np.floating):
-        value = float(answer)
-        return GateResult(
-            name, isfinite(value), value if isfinite(value) else None, "", f"{_title(name)} is {value:.4g}"
-        )
-    if isinstance(answer, Sequence) and all(isinstance(one, str) for one in answer):
-        return GateResult(name, not answer, float(len(answer)), "", f"{_title(name)}: {'; '.join(answer) or 'holds'}")
-    raise StepFailed(
-        f"check {name!r} returned a {type(answer).__name__}",
-        _place(function),
-        "return True or False, a text that says what is wrong (empty: nothing), or a number",
-    )
-
-
-def _title(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _place(function: Callable[..., Any]) -> str:
-    code = inspect.unwrap(function)
-    try:
-        return f"{Path(inspect.getsourcefile(code) or 'checks.py').name}:{inspect.getsourcelines(code)[1]}"
-    except (OSError, TypeError):
-        return "checks.py"
-
-
-def _raised_at(error: Exception, function: Callable[..., Any]) -> str:
-    """The deepest line of the project's own file on the way to the error."""
-    file = inspect.getsourcefile(inspect.unwrap(function))
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f"{Path(file).name}:{lines[-1]}" if file and lines else _place(function)
+def _protected(value: Any) -> Any:
+    """The same thing, so handed over that a check cannot change what the other gates judge."""
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    return value.clone() if isinstance(value, pl.DataFrame) else value

@@ -12,7 +12,7 @@ from threefold.records import TaskSpec
 from threefold.training import metrics
 
 MIN_ROWS = 50  # of a slice; fewer say more about chance than about the model
-FEW_VALUES = 20  # a numeric column with more different values is cut into quarters
+FEW_VALUES = 24  # a numeric column with more different values (hours of the day still fit) is cut into quarters
 MISSING = "(missing)"
 
 
@@ -31,12 +31,14 @@ class Slices:
 
     Attributes:
         told: the slices that can be judged, worst first.
-        skipped: slices with fewer than MIN_ROWS rows, with one class only, or where the metric is not defined.
+        small: how many were left out for having fewer than MIN_ROWS rows, or, in a binary problem, one class only.
+        untold: how many are large enough, but the metric is not defined there (precision without a "yes").
     """
 
     column: str
     told: tuple[Slice, ...]
-    skipped: int
+    small: int
+    untold: int
 
     @property
     def gap(self) -> float:
@@ -53,32 +55,41 @@ def across(
     Args:
         column: one value per row. Categories are slices; numbers with many values are cut at their quartiles.
     """
-    names = slice_names(column)
-    told, skipped = [], 0
-    for name in names.unique().sort().to_list():
-        rows = (names == name).to_numpy()
-        value = _metric(metric, y[rows], scores[rows], task, threshold) if rows.sum() >= MIN_ROWS else None
-        if value is None:
-            skipped += 1
-        else:
-            told.append(Slice(name, int(rows.sum()), value))
-    better = metrics.greater_is_better(metric)
-    return Slices(column.name, tuple(sorted(told, key=lambda one: one.value if better else -one.value)), skipped)
+    names, codes = cut(column)
+    counts = np.bincount(codes, minlength=len(names))
+    order = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1]) if len(names) else []
+    large = [(name, rows) for name, rows in zip(names, order, strict=True) if _enough(y[rows], task)]
+    found = [(name, rows, metrics.compute([metric], y[rows], scores[rows], task, threshold)) for name, rows in large]
+    told = [Slice(name, len(rows), values[metric]) for name, rows, values in found if metric in values]
+    sign = 1.0 if metrics.greater_is_better(metric) else -1.0
+    small = int(np.sum(counts > 0)) - len(large)
+    return Slices(column.name, tuple(sorted(told, key=lambda one: sign * one.value)), small, len(large) - len(told))
 
 
-def slice_names(column: pl.Series) -> pl.Series:
-    """The slice of each row, as text."""
+def cut(column: pl.Series) -> tuple[list[str], np.ndarray]:
+    """Names of the slices of a column, and the number of the slice of each row, shape (n,).
+
+    What is missing is a slice of its own.
+    """
     if column.dtype.is_float():
         column = column.fill_nan(None)
-    if not column.dtype.is_numeric() or column.n_unique() <= FEW_VALUES:
-        return column.cast(pl.String).fill_null(MISSING)
-    cuts = sorted({float(column.quantile(share, "nearest") or 0.0) for share in (0.25, 0.5, 0.75)})
-    edges = [f"{edge:g}" for edge in cuts]
-    labels = [f"up to {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges))]
-    return column.cut(cuts, labels=[*labels, f"over {edges[-1]}"]).cast(pl.String).fill_null(MISSING)
+    if column.dtype.is_numeric() and column.drop_nulls().n_unique() > FEW_VALUES:
+        return _quarters(column.cast(pl.Float64).to_numpy())
+    texts = [MISSING if value is None else _text(value) for value in column.to_list()]
+    names, codes = np.unique(np.array(texts, dtype=np.str_), return_inverse=True)
+    return [str(name) for name in names], codes
 
 
-def _metric(metric: str, y: np.ndarray, scores: np.ndarray, task: TaskSpec, threshold: float | None) -> float | None:
-    if task.problem != "regression" and len(np.unique(y)) < 2:
-        return None
-    return metrics.compute([metric], y, scores, task, threshold).get(metric)
+def _quarters(values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    edges = np.unique(np.quantile(values[np.isfinite(values)], [0.0, 0.25, 0.5, 0.75, 1.0]))
+    names = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
+    codes = np.where(np.isnan(values), len(names), np.searchsorted(edges[1:-1], values, side="right"))
+    return [*names, MISSING], codes
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _enough(y: np.ndarray, task: TaskSpec) -> bool:
+    return len(y) >= MIN_ROWS and (task.problem != "binary" or len(np.unique(y)) == 2)
