@@ -116,7 +116,7 @@ class DataPlane:
         started = perf_counter()
         request, tail = decode(body, _json_bytes(scope))
         request_id = request.id or request_id
-        rows = read_rows(request, tail, served.layout, request_id)
+        rows = read_rows(request, body, tail, served.layout, request_id)
         predicted = await self._score(served, rows)
         response = respond(request, predicted, name, request_id)
         self._keep(served, name, request_id, rows, predicted, started)

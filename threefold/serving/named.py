@@ -47,10 +47,9 @@ def read_named(body: bytes, layout: Layout, request_id: str) -> Rows:
         [_number(row.get(name), name, place) for place, row in enumerate(rows)] for name in layout.columns.numbers
     ]
     texts = [[_text(row.get(name), name, place) for place, row in enumerate(rows)] for name in layout.columns.texts]
-    present = frozenset(rows[0]) if rows else frozenset()
     return Rows(
         len(rows), _ids(rows, request_id), _times(rows), matrix(numbers, len(rows)), texts,
-        frozenset(name for name in layout.datatypes if any(name not in row for row in rows) or name not in present),
+        frozenset(name for name in layout.features if any(name not in row for row in rows)),
     )  # fmt: skip
 
 
@@ -70,13 +69,13 @@ def named_answer(response: InferResponse, rows: Rows, predicted: Predicted) -> d
 
 
 def _check_names(row: dict[str, Value], layout: Layout, number: int) -> None:
-    unknown = row.keys() - layout.datatypes.keys() - {ID, TIME}
+    unknown = row.keys() - layout.datatypes.keys()
     missing = layout.required - row.keys()
     if unknown or missing:
         what = (
             f"the name {min(unknown)[:80]!r} is unknown" if unknown else f"{', '.join(sorted(missing)[:10])} is missing"
         )
-        raise BadRequest(what, f"row {number}", f"names are: {', '.join(layout.datatypes)}")
+        raise BadRequest(what, f"row {number}", f"names are: {', '.join(sorted(layout.features))}")
 
 
 def _number(value: Value, name: str, row: int) -> float | None:

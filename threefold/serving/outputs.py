@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from threefold.records import Bundle
-from threefold.serving.protocol import InferRequest, InferResponse, OutputTensor, wanted_outputs
+from threefold.serving.protocol import InferRequest, InferResponse, OutputTensor, PlainRequest, wanted_outputs
 from threefold.serving.served import Predicted
 
 ON_REQUEST = ("model_version", "source")  # outputs with one value per row, sent only where a request names them
 
 
-def respond(request: InferRequest, predicted: Predicted, endpoint: str, request_id: str) -> InferResponse:
+def respond(
+    request: InferRequest | PlainRequest, predicted: Predicted, endpoint: str, request_id: str
+) -> InferResponse:
     """The answer to a request.
 
     Raises:

@@ -153,12 +153,13 @@ def _run(root: Path, listener: socket.socket, endpoints: Sequence[str], *, attac
     import uvicorn
 
     from threefold.serving.app import create_app
+    from threefold.serving.wire import OneWriteProtocol
 
     with listener:
         app = create_app(root, endpoints)
         config = uvicorn.Config(
-            app, http="httptools", loop=_loop(), lifespan="on", ws="none", access_log=False, log_level="warning",
-            server_header=False, timeout_graceful_shutdown=5,
+            app, http=OneWriteProtocol, loop=_loop(), lifespan="on", ws="none", access_log=False, proxy_headers=False,
+            log_level="warning", server_header=False, timeout_graceful_shutdown=5,
         )  # fmt: skip
         server = uvicorn.Server(config)
         if attached:

@@ -158,7 +158,8 @@ def _layout(arms: Sequence[LoadedArm]) -> Layout:
     texts = dict.fromkeys(name for arm in arms for name in arm.columns.texts if name not in numbers)
     champion = arms[0].columns
     required = frozenset((*champion.numbers, *champion.texts))
-    return Layout(Columns(tuple(numbers), tuple(texts)), required, {t.name: t.datatype for t in _tensors(arms)})
+    datatypes = {ID: "BYTES", TIME: "BYTES"} | {tensor.name: tensor.datatype for tensor in _tensors(arms)}
+    return Layout(Columns(tuple(numbers), tuple(texts)), frozenset((*numbers, *texts)), required, datatypes)
 
 
 def _tensors(arms: Sequence[LoadedArm]) -> list[Tensor]:
