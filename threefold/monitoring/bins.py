@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+Kind = Literal["number", "category", "text"]
+
 BINS = 20
 MAX_VALUES = 1000  # categories remembered; the rarest beyond it cannot be told from ones never seen
 EXPECTED_ROWS = 20  # that a bin must have in the smaller window; thinner ones are merged
@@ -30,7 +32,7 @@ class Column:
     """
 
     name: str
-    kind: Literal["number", "category", "text"]
+    kind: Kind
     counts: tuple[int, ...]
     edges: tuple[float, ...] = ()
     low: float = 0.0
@@ -39,7 +41,7 @@ class Column:
     middle: float | None = None
 
 
-def learn(name: str, kind: Literal["number", "category", "text"], values: pl.Series) -> Column:
+def learn(name: str, kind: Kind, values: pl.Series) -> Column:
     """The bins of a column: about 20 quantiles, or its categories."""
     if kind == "category":
         ranked = _ranked(values)

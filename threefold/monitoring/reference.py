@@ -10,7 +10,7 @@ import polars as pl
 
 from threefold.errors import StoreError
 from threefold.monitoring import bins
-from threefold.monitoring.bins import Column
+from threefold.monitoring.bins import Column, Kind
 from threefold.records import TaskSpec, from_json, to_json
 from threefold.training import metrics
 from threefold.training.task import encode_target
@@ -93,7 +93,7 @@ def predictions(task: TaskSpec, scores: np.ndarray) -> pl.Series:
     return _predictions(task, scores)[1]
 
 
-def _predictions(task: TaskSpec, scores: np.ndarray) -> tuple[str, pl.Series]:  # type: ignore[type-arg]
+def _predictions(task: TaskSpec, scores: np.ndarray) -> tuple[Kind, pl.Series]:
     if task.problem == "multiclass":
         named = np.array(task.classes, dtype=object)[np.argmax(scores, axis=1)] if len(scores) else []
         return "category", pl.Series(PREDICTION, list(named), dtype=pl.String)

@@ -1,160 +1,209 @@
-"""One window of live traffic, compared with training."""
+"""One window of live traffic, compared with what the version that answered was trained and accepted on."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import sqrt
 
 import numpy as np
 import polars as pl
 
-from threefold.monitoring.drift import drifts
-from threefold.monitoring.reference import Reference
-from threefold.records import TaskSpec, WindowReport
+from threefold.design.canvas import Watching
+from threefold.monitoring import drift, reference
+from threefold.monitoring.reference import GAP, PREDICTION, Reference
+from threefold.quality.sampling import block_error
+from threefold.records import Drift, TaskSpec, WindowReport
 from threefold.training import metrics
 from threefold.training.task import encode_labels
 
-LABELLED_SHARE = 0.8  # fewer labels than this are a selection: the quick outcomes come first
-BLOCKS = 10  # stretches of time that are left out in turn, to see how much a metric rests on one of them
-TOP_CHECKS = 20  # names of failed checks that a report keeps
+# What a report holds beside the plain metrics, under "<metric> <word>".
+EXPECTED = "expected"  # the value of the acceptance test
+ERROR = "error"  # standard error of the window's value, or of the expected one where that is larger
+MEAN = "mean prediction"  # binary: of the labelled rows
+SHARE = "share true"  # binary: of the labelled rows
+MIN_LABELLED = 30  # fewer outcomes say nothing about a metric
 
-# The checks whose failures are a broken pipe. A number beyond the limits of training, or a new category, also fails a
-# check, but a summer after a winter of training does that by itself: that is drift, and told as such.
-BROKEN = ("output:", "model:", "input:null:", "input:type:")
+FEATURE = "x."  # how the log marks the columns of features
+BROKEN_INPUTS = "broken inputs"  # rows with a missing value or a new category where training had none
+FALLBACK, UNANSWERED, STOPPED = "fallback", "unanswered", "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The version that a window is judged by, with what was promised for it.
+
+    Attributes:
+        reference: what training looked like; None where the bundle carries none.
+        threshold: binary; a probability at or above it counts as "yes".
+        expected: metric -> value in the acceptance test.
+        errors: metric -> standard error of that value.
+    """
+
+    number: int
+    task: TaskSpec
+    reference: Reference | None = None
+    threshold: float | None = None
+    expected: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+
+def main_version(rows: pl.DataFrame) -> int | None:
+    """The version whose model answered most rows of a window; the newer one where two answered as many."""
+    counts = _versions(rows)
+    return max(counts, key=lambda number: (counts[number], number)) if counts else None
 
 
 def summarise(
-    rows: pl.DataFrame,
-    labels: pl.DataFrame,
-    reference: Reference,
-    task: TaskSpec,
-    threshold: float | None,
-    endpoint: str,
-    start: datetime,
-    end: datetime,
-    *,
-    limit: float = 0.2,
-    min_rows: int = 500,
+    rows: pl.DataFrame, judged: Judged | None, start: datetime, end: datetime, *, endpoint: str, watching: Watching
 ) -> WindowReport:
-    """Say what happened in one window.
-
-    Drift and metrics are those of the version that answered most rows; the other numbers are of all rows.
+    """Compare one window with training and acceptance.
 
     Args:
-        rows: the window's predictions, from read_predictions.
-        labels: from read_feedback; of several labels for one prediction the last counts.
-        reference, task, threshold: of the version that answered most rows.
-        limit: the distance over which a column has drifted.
-        min_rows: with fewer labelled rows no metric is told.
-    Returns:
-        `metrics` holds, where at least 80 % of the rows are labelled, every metric of the problem with its standard
-        error as "<metric>_se", "judged" (rows), and for binary and regression "predicted" and "observed" (means).
-        `checks` holds "broken" (rows the model could not soundly answer), "fallback", "error", and single checks.
+        rows: of the log with start <= time < end, and a column `label` (text, null while it is not known).
+        judged: the version that answered most of them; drift and metrics are taken over its rows alone, so that a
+            canary does not blur the picture. None: no model answered, only the checks are counted.
+        start, end: data time.
+        watching: the drift limit, and the metrics whose drop is watched.
     """
-    main = rows.filter(pl.col("version") == main_version(versions_of(rows)))
-    labelled = with_labels(rows, labels, task)
+    own = rows.filter(_by_model() & (pl.col("version") == judged.number)) if judged else rows.clear()
     return WindowReport(
         endpoint=endpoint,
         start=start.isoformat(),
         end=end.isoformat(),
         rows=rows.height,
-        labelled=labelled.height,
-        versions=versions_of(rows),
-        drift=drifts(main, reference, limit),
-        metrics=_metrics(main, with_labels(main, labels, task), task, threshold, min_rows),
+        labelled=int(rows["label"].count()),
+        versions={str(number): count for number, count in sorted(_versions(rows).items())},
+        drift=_drift(own, judged, watching.drift) if judged else (),
+        metrics=_metrics(own, judged, watching, days=(end - start).total_seconds() / 86_400) if judged else {},
         checks=_checks(rows),
         latency_ms=_latency(rows),
     )
 
 
-def versions_of(rows: pl.DataFrame) -> dict[str, int]:
-    """Rows by the version that answered them, as text; smallest version first."""
-    counts = Counter(rows["version"].drop_nulls().to_list())
-    return {str(version): counts[version] for version in sorted(counts)}
+def judged_version(report: WindowReport) -> int | None:
+    """The version a report is about: the one with most rows, the newer one where two have as many."""
+    versions = {int(number): rows for number, rows in report.versions.items()}
+    return max(versions, key=lambda number: (versions[number], number)) if versions else None
 
 
-def main_version(versions: dict[str, int]) -> int | None:
-    """The version that answered most rows; the newest of those that answered equally many. None: there is no row."""
-    return max((int(version) for version in versions), key=lambda one: (versions[str(one)], one), default=None)
+def judged_rows(report: WindowReport) -> int:
+    """How many rows the judged version answered."""
+    return max(report.versions.values(), default=0)
 
 
-def with_labels(rows: pl.DataFrame, labels: pl.DataFrame, task: TaskSpec) -> pl.DataFrame:
-    """The rows whose label has arrived and can be read, with it as a number in `_y`."""
-    last = labels.select("prediction_id", "value").unique("prediction_id", keep="last", maintain_order=True)
-    joined = rows.join(last, on="prediction_id", how="inner", maintain_order="left")
-    return joined.with_columns(pl.Series("_y", encode_labels(joined["value"], task), dtype=pl.Float64)).filter(
-        pl.col("_y").is_finite()
+def labelled_share(report: WindowReport) -> float:
+    """Share of the rows whose outcome is known, 0 to 1."""
+    return report.labelled / report.rows if report.rows else 0.0
+
+
+# ------------------------------------------------------------------------------------------------------- features
+
+
+def _by_model() -> pl.Expr:
+    return (pl.col("source") == "model") & pl.col("score").is_not_null() & pl.col("version").is_not_null()
+
+
+def _versions(rows: pl.DataFrame) -> dict[int, int]:
+    counted = rows.filter(_by_model()).group_by("version").len()
+    return {int(number): int(count) for number, count in counted.iter_rows()}
+
+
+def _drift(own: pl.DataFrame, judged: Judged, limit: float) -> tuple[Drift, ...]:
+    if judged.reference is None or own.is_empty():
+        return ()
+    columns = (*judged.reference.columns, judged.reference.prediction)
+    window = own.select(
+        pl.col(f"{FEATURE}{column.name}").alias(column.name)
+        for column in judged.reference.columns
+        if f"{FEATURE}{column.name}" in own.columns
     )
+    scores = reference.predictions(judged.task, _scores(own, judged.task))
+    return drift.compare(columns, window.with_columns(scores.alias(PREDICTION)), limit)
 
 
-# -------------------------------------------------------------------------------------------------------- metrics
-
-
-def _metrics(
-    rows: pl.DataFrame, labelled: pl.DataFrame, task: TaskSpec, threshold: float | None, min_rows: int
-) -> dict[str, float]:
-    known = labelled.filter(pl.col("score").is_not_null())
-    if known.height < max(min_rows, 1) or labelled.height < LABELLED_SHARE * rows.height:
-        return {}
-    y, scores = known["_y"].to_numpy(), _scores(known, task)
-    values = metrics.compute(None, y, scores, task, threshold)
-    values |= _errors(values, y, scores, task, threshold)
+def _scores(own: pl.DataFrame, task: TaskSpec) -> np.ndarray:
     if task.problem != "multiclass":
-        values |= {"predicted": float(np.mean(scores)), "observed": float(np.mean(y))}
-    return {**values, "judged": float(known.height)}
+        return own["score"].to_numpy().astype(np.float64)
+    # A row of another length cannot come from this version: its number of classes never changes.
+    return np.array(own["scores"].to_list(), dtype=np.float64).reshape(own.height, len(task.classes))
 
 
-def _scores(rows: pl.DataFrame, task: TaskSpec) -> np.ndarray:
-    if task.problem == "multiclass":
-        return np.array(rows["scores"].to_list(), dtype=np.float64)
-    return rows["score"].to_numpy()
+# ---------------------------------------------------------------------------------------------------- performance
 
 
-def _errors(
-    values: dict[str, float], y: np.ndarray, scores: np.ndarray, task: TaskSpec, threshold: float | None
-) -> dict[str, float]:
-    """Standard errors by a jackknife over stretches of time.
-
-    Rows of one hour share their weather, so single rows are not independent and a formula that counts them is too
-    sure. Source: Kuensch (1989), The Jackknife and the Bootstrap for General Stationary Observations.
-    """
-    blocks = np.arange(len(y)) * BLOCKS // len(y)
-    # The signed gap has no kink at 0, where the absolute one would look surer than it is.
-    left_out = [metrics.compute(list(values), y[blocks != one], scores[blocks != one], task, threshold)
-                for one in range(BLOCKS)]  # fmt: skip
-    errors = {f"{name}_se": _jackknife([one[name] for one in left_out if name in one]) for name in values}
-    if "calibration_gap" in values:
-        gaps = [float(np.mean((scores - y)[blocks != one])) for one in range(BLOCKS)]
-        errors["calibration_gap_se"] = _jackknife(gaps)
-    return errors
+def _metrics(own: pl.DataFrame, judged: Judged, watching: Watching, days: float) -> dict[str, float]:
+    labelled = own.filter(pl.col("label").is_not_null())
+    y = encode_labels(labelled["label"], judged.task)
+    readable = np.isfinite(y)
+    if readable.sum() < MIN_LABELLED:
+        return {}
+    y, scores = y[readable], _scores(labelled, judged.task)[readable]
+    told = metrics.compute(None, y, scores, judged.task, judged.threshold)
+    for name in watching.drops:
+        if name in told and name in judged.expected:
+            told[f"{name} {EXPECTED}"] = judged.expected[name]
+            told[f"{name} {ERROR}"] = _error(name, y, scores, judged, days)
+    if judged.task.problem == "binary":
+        told |= _calibration(y, scores, judged, days)
+    return {name: round(value, 6) for name, value in told.items() if np.isfinite(value)}
 
 
-def _jackknife(without: list[float]) -> float:
-    if len(without) < 2:
-        return 0.0
-    return float(np.sqrt((len(without) - 1) * np.var(without)))
+def _error(name: str, y: np.ndarray, scores: np.ndarray, judged: Judged, days: float) -> float:
+    """Standard error of the drop of a metric: of the window, by blocks of time, and of the acceptance test."""
+
+    def statistic(kept: np.ndarray) -> float:
+        told = metrics.compute([name], y[kept], scores[kept], judged.task, judged.threshold)
+        return told.get(name, float("nan"))
+
+    own = _at_least(block_error(statistic, len(y)), judged, name, days)
+    return sqrt(own**2 + judged.errors.get(name, 0.0) ** 2)
 
 
-# -------------------------------------------------------------------------------------------------------- service
+def _calibration(y: np.ndarray, scores: np.ndarray, judged: Judged, days: float) -> dict[str, float]:
+    difference = scores - y
+    mean, share = float(scores.mean()), float(y.mean())
+    binomial = sqrt(max(share * (1 - share), 0.25 / len(y)) / len(y))
+    blocks = block_error(lambda kept: float(difference[kept].mean()), len(y))
+    error = max(binomial, blocks) if np.isfinite(blocks) else binomial
+    told = {MEAN: mean, SHARE: share, f"{GAP} {ERROR}": _at_least(error, judged, GAP, days)}
+    if judged.reference is not None and judged.reference.positive_rate is not None:
+        told[f"{SHARE} {EXPECTED}"] = judged.reference.positive_rate
+    return told
+
+
+def _at_least(error: float, judged: Judged, name: str, days: float) -> float:
+    """Days differ from one another even when nothing is wrong; training says by how much."""
+    spread = judged.reference.spread.get(name, 0.0) if judged.reference else 0.0
+    floor = spread / sqrt(max(days, 1.0))
+    return max(error, floor) if np.isfinite(error) else float("inf")
+
+
+# --------------------------------------------------------------------------------------------------------- service
 
 
 def _checks(rows: pl.DataFrame) -> dict[str, int]:
-    failed = rows["checks"].explode().drop_nulls()
-    named = Counter(failed.to_list())
-    broken = pl.col("checks").list.eval(
-        pl.any_horizontal([pl.element().str.starts_with(prefix) for prefix in BROKEN])
-    ).list.any().fill_null(False)  # fmt: skip
-    counts = {
-        "broken": rows.filter(broken | (pl.col("status") != "ok")).height,
-        "fallback": rows.filter(pl.col("status") == "fallback").height,
-        "error": rows.filter(pl.col("status") == "error").height,
-    }
-    return counts | dict(named.most_common(TOP_CHECKS))
+    """Rows per check that failed, and rows that the model did not answer."""
+    counted: Counter[str] = Counter()
+    flags = rows.select(pl.col("checks").list.explode().drop_nulls().alias("check")) if rows.height else None
+    if flags is not None:
+        counted.update(dict(flags.group_by("check").len().iter_rows()))
+    broken = pl.col("checks").list.eval(pl.element().str.contains("^input:(null|values|type):")).list.any()
+    stopped = pl.col("checks").list.contains("model:stopped")
+    added = rows.select(
+        broken.fill_null(False).sum().alias(BROKEN_INPUTS),
+        (stopped.fill_null(False)).sum().alias(STOPPED),
+        ((pl.col("source") == "fallback") & ~stopped.fill_null(False)).sum().alias(FALLBACK),
+        ((pl.col("source") == "none") & ~stopped.fill_null(False)).sum().alias(UNANSWERED),
+    ).row(0, named=True)
+    counted.update({name: int(count or 0) for name, count in added.items()})
+    return {name: count for name, count in sorted(counted.items()) if count}
 
 
 def _latency(rows: pl.DataFrame) -> dict[str, float]:
-    times = rows["latency_ms"].drop_nulls().to_numpy()
-    if not len(times):
+    times = rows["latency_ms"].drop_nulls()
+    if times.is_empty():
         return {}
-    middle, slow = np.quantile(times, [0.5, 0.99])
-    return {"p50": float(middle), "p99": float(slow)}
+    return {name: round(float(times.quantile(share) or 0.0), 4) for name, share in (("p50", 0.5), ("p99", 0.99))}

@@ -1,7 +1,7 @@
-"""Channels: ways to tell somebody of an alert, one per file.
+"""Channels: ways to tell people of an alert, one per file.
 
-Takes     an Alert and the folder of the store.
-Hands on  nothing; a channel that cannot deliver raises.
+Takes     an Alert, and what stands behind the channel's name in the canvas ("webhook https://…").
+Hands on  nothing; a channel that fails is written down and never stops the watch.
 Start in  console.py.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from threefold.records import Alert
 from threefold.training.family import Family
 
-Channel = Callable[[Alert, Path], None]
+Channel = Callable[[Alert, str, Path], None]  # the alert, the target from the canvas, the project's folder
 
 family: Family[Channel] = Family("channel", "threefold.monitoring.channels")
 add = family.add

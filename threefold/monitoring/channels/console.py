@@ -1,15 +1,22 @@
-"""Tell it on the terminal."""
+"""A line on standard error: seen by whoever called, and never in the way of --json."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
 
 from threefold.monitoring import channels
 from threefold.records import Alert
 
 
 @channels.add("console")
-def console(alert: Alert, folder: Path) -> None:
-    """One line on standard error, so that it does not mix with what a command prints for other programs."""
-    print(f"{alert.endpoint}: {alert.sentence}", file=sys.stderr, flush=True)
+def to_console(alert: Alert, target: str, root: Path) -> None:
+    """Print the alert with its probable cause and what to do."""
+    mark = "[red]●[/]" if alert.severity == "page" else "[dim]○[/]"
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{mark} {escape(alert.cause)}: {escape(alert.sentence)}")
+    if alert.severity == "page":
+        console.print(f"  [dim]probably: {escape(alert.probable)}[/]")
+        console.print(f"  [dim]do: {escape(alert.do)}[/]")

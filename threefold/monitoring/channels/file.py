@@ -1,15 +1,18 @@
-"""Tell it in a file that other programs follow."""
+"""A file of JSON lines, for whatever reads files."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from threefold.monitoring import channels
-from threefold.records import Alert, to_json
+from threefold.records import Alert, plain
+
+DEFAULT = "alerts.jsonl"
 
 
 @channels.add("file")
-def file(alert: Alert, folder: Path) -> None:
-    """One line of JSON, a records.Alert, at the end of `alerts.jsonl` in the folder of the store."""
-    with (folder / "alerts.jsonl").open("ab") as lines:
-        lines.write(to_json(alert) + b"\n")
+def to_file(alert: Alert, target: str, root: Path) -> None:
+    """Append the alert to a file; `target` is its path from the project's folder, alerts.jsonl by default."""
+    with (root / (target or DEFAULT)).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(plain(alert), ensure_ascii=False) + "\n")

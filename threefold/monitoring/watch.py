@@ -1,0 +1,198 @@
+"""Watch: close the windows that are full, judge them, and say what moved. Call it as often as you like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from threefold.design.canvas import Canvas
+from threefold.errors import NotFound
+from threefold.monitoring import memory, notify
+from threefold.monitoring.alerts import decide
+from threefold.monitoring.memory import Segment, State, Stored
+from threefold.monitoring.promises import Promises
+from threefold.monitoring.rules import MATURE
+from threefold.monitoring.windows import labelled_share, main_version, summarise
+from threefold.records import Alert, WindowReport
+from threefold.serving import log
+from threefold.store import Store
+
+MONDAY = datetime(2001, 1, 1)  # windows are counted from a Monday midnight: days are days, seven days are a week
+MENDED = 3  # windows back, a window whose labels are nearly complete is still restated when more come
+EARLY = timedelta(days=1)  # a label may be known so long before the time its prediction is about
+TRIES = 3  # two processes that watch at once: the slower one looks again
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResult:
+    """What one look brought.
+
+    Attributes:
+        reports: windows judged in this look: new ones, and older ones whose labels came in; in order of time.
+        new_alerts: opened in this look.
+        open_alerts: all that are open after it.
+    """
+
+    reports: tuple[WindowReport, ...]
+    new_alerts: tuple[Alert, ...]
+    open_alerts: tuple[Alert, ...]
+
+
+def watch(store: Store, canvas: Canvas, endpoint: str, *, until: datetime | None = None) -> WatchResult:
+    """Bring the log in, judge every full window that is not judged yet, and open and close alerts.
+
+    A look that finds nothing new costs two queries. A window is judged again when rows or labels come late.
+
+    Args:
+        endpoint: its name; the model has the same.
+        until: data time; windows that end by then count as full. None: those that a later prediction proves full.
+    Raises:
+        NotFound: a version that answered is not registered.
+    """
+    log.ingest(store, endpoint)
+    for _ in range(TRIES):
+        result = _look(store, canvas, endpoint, until)
+        if result is not None:
+            break
+    else:
+        result = WatchResult((), (), open_alerts(store, endpoint))
+    notify.send(store, canvas, result.new_alerts)
+    return result
+
+
+def open_alerts(store: Store, endpoint: str) -> tuple[Alert, ...]:
+    """The alerts that are open, oldest first."""
+    return memory.read_alerts(store, endpoint, only_open=True)
+
+
+def all_alerts(store: Store, endpoint: str) -> tuple[Alert, ...]:
+    """Every alert there ever was, oldest first."""
+    return memory.read_alerts(store, endpoint)
+
+
+def all_windows(store: Store, endpoint: str) -> tuple[WindowReport, ...]:
+    """Every judged window, in order of time."""
+    return memory.read_windows(store, endpoint)
+
+
+def floor(moment: datetime, window: timedelta) -> datetime:
+    """The start of the window that a moment falls into.
+
+    >>> floor(datetime(2013, 7, 3, 15), timedelta(days=7))
+    datetime.datetime(2013, 7, 1, 0, 0)
+    """
+    return moment - (moment - MONDAY) % window
+
+
+# --------------------------------------------------------------------------------------------------------- one look
+
+
+def _look(store: Store, canvas: Canvas, endpoint: str, until: datetime | None) -> WatchResult | None:
+    """One look; None when another process was faster."""
+    window = canvas.watch.window
+    state = memory.read_state(store, endpoint, memory.shelf_life(window))
+    last = until or memory.newest_prediction(store, endpoint)
+    span = _span(store, endpoint, state, floor(last, window), window) if last is not None else None
+    if span is None:
+        return WatchResult((), (), state.open)
+    promises = Promises(store, canvas.project)
+    reports = tuple(_judge(store, canvas, endpoint, span, state, promises))
+    if not reports:
+        return WatchResult((), (), state.open)
+    before = {one.report.start: one.report for one in state.windows}
+    together = {**before, **{one.start: one for one in reports}}
+    decision = decide(
+        [together[start] for start in sorted(together)],
+        canvas.watch,
+        promises.task(reports),
+        state.open,
+        before={one.start: before.get(one.start) for one in reports},
+        recent=state.recent,
+        importances=promises.importances(),
+    )
+    if not memory.save(store, endpoint, state, reports, decision, state.log):
+        return None
+    return WatchResult(reports, decision.opened, decision.open)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The time whose rows are to be read, and which windows in it may have changed."""
+
+    start: datetime
+    end: datetime
+    stale: frozenset[str]  # starts of judged windows that may read differently now
+
+
+def _span(store: Store, endpoint: str, state: State, full: datetime, window: timedelta) -> _Span | None:
+    """What to read again; None when nothing can have changed."""
+    if state.log == "" or (state.log == state.seen and state.end is not None and full <= state.end):
+        return None
+    oldest = min((one.seen for one in state.windows), default="")
+    segments = memory.read_segments(store, endpoint, after=oldest, until=state.end)
+    stale = [one for one in state.windows if _stale(one, segments, state)]
+    starts = [datetime.fromisoformat(one.report.start) for one in stale]
+    for segment in segments:
+        if segment.kind == "predictions":
+            first = segment.first if segment.ingested > state.seen else max(segment.first, state.end or segment.first)
+            if first < full:
+                starts.append(floor(first, window))
+    if not starts:
+        return None
+    ends = [datetime.fromisoformat(one.report.end) for one in stale]
+    return _Span(min(starts), max([full, *ends]), frozenset(one.report.start for one in stale))
+
+
+def _stale(stored: Stored, segments: Sequence[Segment], state: State) -> bool:
+    report = stored.report
+    start, end = datetime.fromisoformat(report.start), datetime.fromisoformat(report.end)
+    late = [one for one in segments if one.ingested > stored.seen]
+    if any(one.kind == "predictions" and one.first < end and one.last >= start for one in late):
+        return True
+    if report.labelled >= report.rows or not any(one.kind == "feedback" for one in late):
+        return False
+    newest = state.end or end
+    return labelled_share(report) < MATURE or newest - end <= MENDED * (end - start)
+
+
+def _judge(
+    store: Store, canvas: Canvas, endpoint: str, span: _Span, state: State, promises: Promises
+) -> Iterator[WindowReport]:
+    """The reports of the windows in a span that are new or read differently now."""
+    window = canvas.watch.window
+    known = {one.report.start: one.report for one in state.windows}
+    rows = _labelled_rows(store, endpoint, span)
+    moments = pl.col("time")
+    edges = rows.with_columns((moments - ((moments - MONDAY) % window)).alias("_start")) if rows.height else rows
+    if rows.is_empty():
+        return
+    for (start,), part in edges.group_by("_start", maintain_order=True):
+        assert isinstance(start, datetime)
+        old = known.get(start.isoformat())
+        if start + window > span.end or (old is not None and _same(old, part, span.stale)):
+            continue
+        number = main_version(part)
+        judged = promises.of(number) if number is not None else None
+        yield summarise(part, judged, start, start + window, endpoint=endpoint, watching=canvas.watch)
+
+
+def _same(old: WindowReport, part: pl.DataFrame, stale: frozenset[str]) -> bool:
+    counted = (old.rows, old.labelled) == (part.height, int(part["label"].count()))
+    return old.start not in stale or counted
+
+
+def _labelled_rows(store: Store, endpoint: str, span: _Span) -> pl.DataFrame:
+    """The predictions of a span in order of time, with their label as far as it is known; the last label counts."""
+    rows = log.read_predictions(store, endpoint, span.start, span.end)
+    told = log.read_feedback(store, endpoint, start=span.start - EARLY)
+    labels = told.unique("prediction_id", keep="last", maintain_order=True)
+    return rows.join(
+        labels.select("prediction_id", pl.col("value").alias("label")), on="prediction_id", how="left",
+        maintain_order="left",
+    )  # fmt: skip
+
+
+__all__ = ["NotFound", "WatchResult", "all_alerts", "all_windows", "floor", "open_alerts", "watch"]
