@@ -130,7 +130,7 @@ def months(project: Project, known: Sequence[ModelVersion], alerts: Sequence[Ale
         return ()
     first = next(one for one in known if one.number == made[0].number)
     bundle = load_bundle(project.store, first.bundle)
-    scorer = Scorer.open(project.store.objects.get, bundle)
+    scorer = Scorer.open(project.store.objects.get, bundle, key=project.store.key())
     thresholds = {one.number: load_bundle(project.store, one.bundle).threshold for one in known}
     told = []
     for (start,), frame in rows.group_by(pl.col("time").dt.truncate("1mo"), maintain_order=True):

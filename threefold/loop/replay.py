@@ -139,7 +139,7 @@ def _one_day(
     _predict(replay, frame)
     labels = _hand_in(replay, now)
     began = time.perf_counter()
-    result = watch(replay.project.store, replay.project.canvas, replay.project.endpoint, until=now)
+    result = watch(replay.project.store, replay.project.canvas, replay.project.endpoint, until=now, tell=False)
     decision = _step(replay)
     replay.spent.watching += time.perf_counter() - began
     happened = Day(day, frame.height, labels, tuple(result.new_alerts), decision)

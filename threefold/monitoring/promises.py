@@ -70,7 +70,7 @@ class Promises:
 
 def _last(details: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
     """The numbers under a key in the newest result that has any."""
-    found = next((one[key] for one in reversed(details) if one.get(key)), {})
+    found: Mapping[str, Any] = next((one[key] for one in reversed(details) if one.get(key)), {})
     return {name: float(value) for name, value in found.items() if value is not None}
 
 

@@ -21,6 +21,8 @@ from threefold.serving import log
 from threefold.store import Store
 
 MONDAY = datetime(2001, 1, 1)  # windows are counted from a Monday midnight: days are days, seven days are a week
+EPOCH = datetime(1970, 1, 1)
+START = "_start"
 MENDED = 3  # windows back, a window whose labels are nearly complete is still restated when more come
 EARLY = timedelta(days=1)  # a label may be known so long before the time its prediction is about
 TRIES = 3  # two processes that watch at once: the slower one looks again
@@ -41,7 +43,9 @@ class WatchResult:
     open_alerts: tuple[Alert, ...]
 
 
-def watch(store: Store, canvas: Canvas, endpoint: str, *, until: datetime | None = None) -> WatchResult:
+def watch(
+    store: Store, canvas: Canvas, endpoint: str, *, until: datetime | None = None, tell: bool = True
+) -> WatchResult:
     """Bring the log in, judge every full window that is not judged yet, and open and close alerts.
 
     A look that finds nothing new costs two queries. A window is judged again when rows or labels come late.
@@ -49,6 +53,7 @@ def watch(store: Store, canvas: Canvas, endpoint: str, *, until: datetime | None
     Args:
         endpoint: its name; the model has the same.
         until: data time; windows that end by then count as full. None: those that a later prediction proves full.
+        tell: whether new alerts go to the channels of the canvas; a replay of the past wakes nobody.
     Raises:
         NotFound: a version that answered is not registered.
     """
@@ -59,7 +64,8 @@ def watch(store: Store, canvas: Canvas, endpoint: str, *, until: datetime | None
             break
     else:
         result = WatchResult((), (), open_alerts(store, endpoint))
-    notify.send(store, canvas, result.new_alerts)
+    if tell:
+        notify.send(store, canvas, result.new_alerts)
     return result
 
 
@@ -164,12 +170,8 @@ def _judge(
     """The reports of the windows in a span that are new or read differently now."""
     window = canvas.watch.window
     known = {one.report.start: one.report for one in state.windows}
-    rows = _labelled_rows(store, endpoint, span)
-    moments = pl.col("time")
-    edges = rows.with_columns((moments - ((moments - MONDAY) % window)).alias("_start")) if rows.height else rows
-    if rows.is_empty():
-        return
-    for (start,), part in edges.group_by("_start", maintain_order=True):
+    rows = _labelled_rows(store, endpoint, span).with_columns(_starts(window))
+    for (start,), part in rows.group_by(START, maintain_order=True):
         assert isinstance(start, datetime)
         old = known.get(start.isoformat())
         if start + window > span.end or (old is not None and _same(old, part, span.stale)):
@@ -177,6 +179,13 @@ def _judge(
         number = main_version(part)
         judged = promises.of(number) if number is not None else None
         yield summarise(part, judged, start, start + window, endpoint=endpoint, watching=canvas.watch)
+
+
+def _starts(window: timedelta) -> pl.Expr:
+    """The start of the window of each row, as `floor` has it."""
+    length, origin = window // timedelta(microseconds=1), (MONDAY - EPOCH) // timedelta(microseconds=1)
+    past = pl.col("time").dt.epoch("us") - origin
+    return ((past // length) * length + origin).cast(pl.Datetime("us")).alias(START)
 
 
 def _same(old: WindowReport, part: pl.DataFrame, stale: frozenset[str]) -> bool:
