@@ -111,7 +111,7 @@ def test_a_sound_canary_becomes_the_champion_step_by_step(client, served, reques
 
 def test_a_canary_that_raises_is_aborted_and_costs_no_answer(client, served, request_of):
     class Broken:
-        def score(self, columns):
+        def score(self, numbers, texts):
             raise RuntimeError("out of order")
 
     client.app.plane.served["demo"].arms[1]._scorer = Broken()

@@ -114,14 +114,19 @@ class DataPlane:
     ) -> tuple[int, bytes, Headers]:
         """The inference of the protocol: decode, check, score, keep, answer."""
         started = perf_counter()
-        request, tail = decode(body, _json_bytes(scope))
-        request_id = request.id or request_id
-        rows = read_rows(request, body, tail, served.layout, request_id)
+        json_bytes = _json_bytes(scope)
+        plain = served.plain.read(body, request_id) if json_bytes is None else None
+        if plain is not None:
+            request, request_id, rows = plain
+        else:
+            request, tail = decode(body, json_bytes)
+            request_id = request.id or request_id
+            rows = read_rows(request, tail, served.layout, request_id)
         predicted = await self._score(served, rows)
         response = respond(request, predicted, name, request_id)
         self._keep(served, name, request_id, rows, predicted, started)
-        payload, json_bytes = encode_answer(response, request)
-        return 200, payload, [] if json_bytes is None else _binary_headers(json_bytes)
+        payload, head_bytes = encode_answer(response, request)
+        return 200, payload, [] if head_bytes is None else _binary_headers(head_bytes)
 
     async def _predict(
         self, served: Served, name: str, scope: Scope, body: bytes, request_id: str

@@ -15,6 +15,7 @@ from threefold.packaging.scoring import Scorer
 from threefold.records import Bundle, Contract, from_json
 from threefold.serving.checks import InputChecks, OutputChecks, by_row
 from threefold.serving.journal import Columns
+from threefold.serving.packed import NamedScorer, named, pack_if_equal
 from threefold.store import Store
 from threefold.training.baselines import Lookup
 
@@ -26,10 +27,10 @@ T = TypeVar("T")
 
 
 class Scoring(Protocol):
-    """What an arm needs of a model: columns in, scores out, as Scorer.score."""
+    """What an arm needs of a model."""
 
-    def score(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Scores of all rows."""
+    def score(self, numbers: np.ndarray, texts: Sequence[list[str]]) -> np.ndarray:
+        """Scores of all rows, as TrainedModel.score; arguments as LoadedArm.answer."""
         ...
 
 
@@ -56,19 +57,21 @@ class LoadedArm:
     Attributes:
         number: of the model version.
         slow: whether one row takes longer than SLOW_MS.
+        outputs: the names it answers with; `widths`: how many columns each has.
+        border: a score at or above it is answered with the positive label.
     """
 
     def __init__(
         self, number: int, bundle: Bundle, scorer: Scoring, contract: Contract | None, fallback: Lookup | None
     ) -> None:
-        features = bundle.task.features
         self.number = number
         self.bundle = bundle
-        self.columns = Columns(
-            tuple(feature.name for feature in features if feature.kind == "number"),
-            tuple(feature.name for feature in features if feature.kind != "number"),
-        )
+        self.columns = columns_of(bundle)
         self.slow = False
+        self.outputs = tuple(tensor.name for tensor in bundle.outputs)
+        self.widths = {tensor.name: tensor.shape[-1] for tensor in bundle.outputs}
+        # In float32, as the packaged model itself compares: otherwise a score on the border gets two labels.
+        self.border = float(np.float32(0.5 if bundle.threshold is None else bundle.threshold))
         self._scorer = scorer
         self._inputs = InputChecks(contract or Contract(bundle.name, ()), self.columns)
         self._outputs = OutputChecks(bundle.task)
@@ -85,7 +88,7 @@ class LoadedArm:
         best = float("inf")
         for _ in range(5):
             started = perf_counter()
-            self._outputs.shaped(self._scorer.score(self._named(numbers, texts)), 1)
+            self._outputs.shaped(self._scorer.score(numbers, texts), 1)
             best = min(best, perf_counter() - started)
         self.slow = best * 1000 > SLOW_MS
 
@@ -98,57 +101,56 @@ class LoadedArm:
             stopped: leave the model out.
         """
         started = perf_counter()
-        rows = numbers.shape[1] if len(numbers) or not texts else len(texts[0])
+        rows = numbers.shape[1]
+        if not rows:
+            return Answer(self._nothing(0), [], None, 0.0)
         checks = self._inputs.flags(numbers, texts)
-        named = self._named(numbers, texts)
-        failed: dict[int, str]
-        try:
-            if stopped:
-                raise _Stopped
-            scores = self._outputs.shaped(self._scorer.score(named), rows)
-            failed = self._outputs.flags(scores)
-        except _Stopped:
-            scores, failed = self._nothing(rows), dict.fromkeys(range(rows), "model:stopped")
-        except Exception:  # whatever a model raises, the fallback answers
-            logger.exception("version %d of %s raised", self.number, self.bundle.name)
-            scores, failed = self._nothing(rows), dict.fromkeys(range(rows), "model:raised")
+        scores, failed = self._modelled(numbers, texts, rows, stopped)
         sources = ["model"] * rows
         if failed:
-            self._fall_back(failed, named, scores, sources)
+            self._fall_back(failed, numbers, texts, scores, sources)
             checks = _added(checks, failed, rows)
         return Answer(scores, sources, checks, (perf_counter() - started) * 1000)
 
-    def _named(self, numbers: np.ndarray, texts: Sequence[list[str]]) -> dict[str, np.ndarray]:
-        named = dict(zip(self.columns.numbers, numbers, strict=True))
-        for name, values in zip(self.columns.texts, texts, strict=True):
-            named[name] = np.array(values, dtype=object)
-        return named
+    def _modelled(
+        self, numbers: np.ndarray, texts: Sequence[list[str]], rows: int, stopped: bool
+    ) -> tuple[np.ndarray, dict[int, str]]:
+        """What the model says, and for which rows that cannot be used, and why."""
+        if stopped:
+            return self._nothing(rows), dict.fromkeys(range(rows), "model:stopped")
+        try:
+            scores = self._outputs.shaped(self._scorer.score(numbers, texts), rows)
+            return scores, self._outputs.flags(scores)
+        except Exception:  # whatever a model raises, the fallback answers
+            logger.exception("version %d of %s raised", self.number, self.bundle.name)
+            return self._nothing(rows), dict.fromkeys(range(rows), "model:raised")
 
     def _nothing(self, rows: int) -> np.ndarray:
         classes = len(self.bundle.task.classes) if self.bundle.task.problem == "multiclass" else 1
         return np.full((rows, classes), np.nan)
 
     def _fall_back(
-        self, failed: Mapping[int, str], named: Mapping[str, np.ndarray], scores: np.ndarray, sources: list[str]
+        self,
+        failed: Mapping[int, str],
+        numbers: np.ndarray,
+        texts: Sequence[list[str]],
+        scores: np.ndarray,
+        sources: list[str],
     ) -> None:
-        values = self._fallback_scores(named, len(sources))
+        values = self._fallback_scores(named(self.columns, numbers, texts), len(sources))
         for row in failed:
             scores[row] = np.nan if values is None else values[row]
             sources[row] = "none" if values is None else "fallback"
 
-    def _fallback_scores(self, named: Mapping[str, np.ndarray], rows: int) -> np.ndarray | None:
+    def _fallback_scores(self, columns: Mapping[str, np.ndarray], rows: int) -> np.ndarray | None:
         if self._fallback is None:
             return None
         try:
-            values = self._outputs.shaped(self._fallback.score_columns(named, rows), rows)
+            values = self._outputs.shaped(self._fallback.score_columns(columns, rows), rows)
         except Exception:  # a broken fallback must not take the rows with it that the model did answer
             logger.exception("the fallback of version %d of %s raised", self.number, self.bundle.name)
             return None
         return values if not self._outputs.flags(values) else None
-
-
-class _Stopped(Exception):
-    """The stop switch is on."""
 
 
 def load_arm(store: Store, number: int, digest: str) -> LoadedArm:
@@ -161,10 +163,26 @@ def load_arm(store: Store, number: int, digest: str) -> LoadedArm:
     """
     bundle = load_bundle(store, digest)
     scorer = Scorer.open(store.objects.get, bundle, key=store.key() if bundle.format == "python" else None)
+    columns = columns_of(bundle)
+    packed = bundle.format == "onnx"
+    scoring: Scoring = (
+        pack_if_equal(store.objects.get(bundle.files["model.onnx"]), scorer, columns)
+        if packed
+        else NamedScorer(scorer, columns)
+    )
     contract = _file(store, bundle, "contract.json", Contract)
-    arm = LoadedArm(number, bundle, scorer, contract, _file(store, bundle, "fallback.json", Lookup))
+    arm = LoadedArm(number, bundle, scoring, contract, _file(store, bundle, "fallback.json", Lookup))
     arm.warm()
     return arm
+
+
+def columns_of(bundle: Bundle) -> Columns:
+    """The features of a bundle, numbers and texts apart, each in the order of the task."""
+    features = bundle.task.features
+    return Columns(
+        tuple(feature.name for feature in features if feature.kind == "number"),
+        tuple(feature.name for feature in features if feature.kind != "number"),
+    )
 
 
 def _file(store: Store, bundle: Bundle, name: str, kind: type[T]) -> T | None:

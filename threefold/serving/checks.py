@@ -7,6 +7,7 @@ row and the model still answers; a row whose output check fails is answered by t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -44,15 +45,21 @@ class InputChecks:
             texts: per text feature the values; "" is a missing value.
         """
         failed: list[tuple[int, str]] = []
+        if not ((numbers >= self._low) & (numbers <= self._high)).all():  # false for NaN
+            failed += self._number_flags(numbers)
+        for index, name, allowed, full in self._texts:
+            failed += _text_flags(texts[index], name, allowed, full)
+        return by_row(failed, numbers.shape[1]) if failed else None
+
+    def _number_flags(self, numbers: np.ndarray) -> list[tuple[int, str]]:
+        failed: list[tuple[int, str]] = []
         outside = (numbers < self._low) | (numbers > self._high)  # false for NaN
         if outside.any():
             failed += [(row, f"input:range:{self._names[index]}") for index, row in np.argwhere(outside).tolist()]
         empty = np.isnan(numbers) & self._full
         if empty.any():
             failed += [(row, f"input:null:{self._names[index]}") for index, row in np.argwhere(empty).tolist()]
-        for index, name, allowed, full in self._texts:
-            failed += _text_flags(texts[index], name, allowed, full)
-        return by_row(failed, numbers.shape[1]) if failed else None
+        return failed
 
 
 class OutputChecks:
@@ -68,12 +75,15 @@ class OutputChecks:
 
     def flags(self, scores: np.ndarray) -> dict[int, str]:
         """Row -> the check it failed; empty where all rows passed. `scores` has the shape (rows, k)."""
-        low, high = scores.min(), scores.max()  # NaN where there is one
+        if scores.size == 1:  # one row: plain numbers are quicker than arrays of one
+            low = high = scores.item()
+        else:
+            low, high = float(scores.min()), float(scores.max())  # NaN where there is one
         if self._probability:
             sound = low >= -TOLERANCE and high <= 1 + TOLERANCE
             if sound and (self._classes == 1 or np.abs(scores.sum(axis=1) - 1).max() <= SUM_TOLERANCE):
                 return {}
-        elif np.isfinite(low) and np.isfinite(high):
+        elif isfinite(low) and isfinite(high):
             return {}
         return self._failed(scores)
 

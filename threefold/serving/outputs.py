@@ -5,69 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from threefold.records import Bundle
-from threefold.serving.protocol import InferRequest, InferResponse, OutputTensor, PlainRequest, wanted_outputs
+from threefold.serving.arms import LoadedArm
+from threefold.serving.protocol import InferRequest, InferResponse, OutputTensor, wanted_outputs
 from threefold.serving.served import Predicted
 
 ON_REQUEST = ("model_version", "source")  # outputs with one value per row, sent only where a request names them
 
 
-def respond(
-    request: InferRequest | PlainRequest, predicted: Predicted, endpoint: str, request_id: str
-) -> InferResponse:
+def respond(request: InferRequest, predicted: Predicted, endpoint: str, request_id: str) -> InferResponse:
     """The answer to a request.
 
     Raises:
         BadRequest: the request names an output that does not exist.
     """
-    bundle = predicted.arm.bundle
-    names = wanted_outputs(request, tuple(tensor.name for tensor in bundle.outputs), ON_REQUEST)
-    outputs = [_OUTPUTS[name](bundle, name, predicted) for name in names]
-    source, versions = set(predicted.sources), set(predicted.versions)
-    parameters: dict[str, Any] = {
-        "version": str(predicted.arm.number) if len(versions) < 2 else ",".join(map(str, sorted(versions))),
-        "source": predicted.sources[0] if len(source) == 1 else "mixed",
-    }
+    arm = predicted.arm
+    names = wanted_outputs(request, arm.outputs, ON_REQUEST)
+    outputs = [_OUTPUTS[name](arm, name, predicted) for name in names]
+    version, sources = str(arm.number), predicted.sources
+    parameters: dict[str, Any] = {"version": version, "source": sources[0] if sources else "model"}
+    if len(sources) > 1:
+        versions = sorted(set(predicted.versions))
+        parameters["version"] = ",".join(map(str, versions))
+        parameters["source"] = sources[0] if len(set(sources)) == 1 else "mixed"
     if predicted.checks:
         parameters["failed_checks"] = ", ".join(sorted({check for row in predicted.checks for check in row})[:20])
-    return InferResponse(endpoint, str(predicted.arm.number), request_id, parameters, outputs)
+    return InferResponse(endpoint, version, request_id, parameters, outputs)
 
 
-def _probability(bundle: Bundle, name: str, predicted: Predicted) -> OutputTensor:
+def _probability(arm: LoadedArm, name: str, predicted: Predicted) -> OutputTensor:
     """One column per class, in the order of the task's classes; a binary score is that of the second class."""
-    scores = predicted.scores
-    width = next(tensor.shape[-1] for tensor in bundle.outputs if tensor.name == name)
-    if scores.shape[1] == 1 and width == 2:
-        scores = np.concatenate((1.0 - scores, scores), axis=1)
-    return OutputTensor(name, "FP32", list(scores.shape), data=scores.ravel().tolist())
+    rows, width = predicted.scores.shape
+    values = predicted.scores.ravel().tolist()
+    if width == 1 and arm.widths[name] == 2:
+        width, values = 2, [value for score in values for value in (1.0 - score, score)]
+    return OutputTensor(name, "FP32", [rows, width], data=values)
 
 
-def _label(bundle: Bundle, name: str, predicted: Predicted) -> OutputTensor:
-    classes, scores = bundle.task.classes, predicted.scores
+def _label(arm: LoadedArm, name: str, predicted: Predicted) -> OutputTensor:
+    classes, scores = arm.bundle.task.classes, predicted.scores
     if scores.shape[1] == 1:
-        # In float32, as the packaged model itself compares: otherwise a score on the border gets two labels.
-        border = np.float32(0.5 if bundle.threshold is None else bundle.threshold)
-        labels = [classes[int(score)] for score in scores[:, 0].astype(np.float32) >= border]
+        labels = [classes[score >= arm.border] for score in scores.ravel().tolist()]
     else:
         labels = [classes[place] for place in scores.argmax(axis=1).tolist()]
     return OutputTensor(name, "BYTES", [len(labels), 1], data=labels)
 
 
-def _prediction(bundle: Bundle, name: str, predicted: Predicted) -> OutputTensor:
+def _prediction(_arm: LoadedArm, name: str, predicted: Predicted) -> OutputTensor:
     return OutputTensor(name, "FP32", list(predicted.scores.shape), data=predicted.scores.ravel().tolist())
 
 
-def _version(bundle: Bundle, name: str, predicted: Predicted) -> OutputTensor:
+def _version(_arm: LoadedArm, name: str, predicted: Predicted) -> OutputTensor:
     return OutputTensor(name, "INT64", [len(predicted.versions)], data=list(predicted.versions))
 
 
-def _source(bundle: Bundle, name: str, predicted: Predicted) -> OutputTensor:
+def _source(_arm: LoadedArm, name: str, predicted: Predicted) -> OutputTensor:
     return OutputTensor(name, "BYTES", [len(predicted.sources)], data=list(predicted.sources))
 
 
-_OUTPUTS: dict[str, Callable[[Bundle, str, Predicted], OutputTensor]] = {
+_OUTPUTS: dict[str, Callable[[LoadedArm, str, Predicted], OutputTensor]] = {
     "probability": _probability,
     "label": _label,
     "prediction": _prediction,

@@ -46,16 +46,6 @@ class InputTensor(msgspec.Struct, gc=False):
     parameters: dict[str, Any] | None = None
 
 
-class PlainTensor(msgspec.Struct, gc=False):
-    """One input in the form most requests have: flat JSON values and nothing else."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[float | str | None]
-    parameters: dict[str, Any] | None = None
-
-
 class OutputWish(msgspec.Struct, gc=False):
     """One output the client asks for."""
 
@@ -67,15 +57,6 @@ class InferRequest(msgspec.Struct, gc=False):
     """The JSON part of a request."""
 
     inputs: list[InputTensor]
-    id: str | None = None
-    parameters: dict[str, Any] | None = None
-    outputs: list[OutputWish] | None = None
-
-
-class PlainRequest(msgspec.Struct, gc=False):
-    """A request whose inputs are all plain."""
-
-    inputs: list[PlainTensor]
     id: str | None = None
     parameters: dict[str, Any] | None = None
     outputs: list[OutputWish] | None = None
@@ -117,7 +98,7 @@ class Rows:
     absent: frozenset[str]
 
 
-def decode(body: bytes, json_bytes: int | None) -> tuple[InferRequest | PlainRequest, bytes]:
+def decode(body: bytes, json_bytes: int | None) -> tuple[InferRequest, bytes]:
     """The JSON part of a body and the raw tensors behind it.
 
     Args:
@@ -126,91 +107,29 @@ def decode(body: bytes, json_bytes: int | None) -> tuple[InferRequest | PlainReq
         BadRequest: no JSON, or not the shape of an inference request.
     """
     tail = b""
-    if json_bytes is None:
-        try:
-            return _plain_request.decode(body), tail
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            pass  # something rarer, or something wrong: the careful way tells which
-    else:
+    if json_bytes is not None:
         if not 0 < json_bytes <= len(body):
             raise BadRequest(
                 f"the JSON part is said to have {json_bytes} bytes; the body has {len(body)}",
                 "header Inference-Header-Content-Length", "send the length of the JSON part in bytes",
             )  # fmt: skip
         body, tail = body[:json_bytes], body[json_bytes:]
-    return _careful(body), tail
-
-
-def read_rows(request: InferRequest | PlainRequest, body: bytes, tail: bytes, layout: Layout, request_id: str) -> Rows:
-    """Check every input and make columns of them.
-
-    Args:
-        body: what `request` was decoded from; it is read once more, to say what is wrong, where anything is.
-    Raises:
-        BadRequest: an input is unknown, missing or twice there; a type, dimension or number of values does not fit.
-    """
-    if isinstance(request, PlainRequest):
-        rows = _plain_rows(request, layout, request_id)
-        if rows is not None:
-            return rows
-        request = _careful(body)
-    reader = _Reader(layout, tail)
-    for tensor in request.inputs:
-        reader.take(tensor)
-    return reader.rows(request_id)
-
-
-def _careful(body: bytes) -> InferRequest:
     try:
-        return _request.decode(body)
+        return _request.decode(body), tail
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body is not an inference request: {error}", "request body", _HOW) from None
 
 
-def _plain_rows(request: PlainRequest, layout: Layout, request_id: str) -> Rows | None:
-    """The rows of a request that is as it should be, three times as fast; None where anything is out of the ordinary."""
-    inputs, datatypes, found = request.inputs, layout.datatypes, {}
-    shape = inputs[0].shape if inputs else []
-    count = shape[0] if shape else 0
-    if not 0 < count <= MAX_ROWS or len(shape) > 2 or shape[-1] != 1 < len(shape):
-        return None
-    for tensor in inputs:
-        name, data = tensor.name, tensor.data
-        if datatypes.get(name) != tensor.datatype or tensor.shape != shape or len(data) != count or tensor.parameters:
-            return None
-        found[name] = data
-    ids, times = found.pop(ID, None), found.pop(TIME, None)
-    if len(found) != len(layout.features) or len(inputs) != len(found) + (ids is not None) + (times is not None):
-        return None
-    numbers = _plain_matrix([found[name] for name in layout.columns.numbers], count)
-    texts = [_plain_texts(found[name]) for name in layout.columns.texts]
-    sent_ids, sent_times = (None if values is None else _plain_texts(values) for values in (ids, times))
-    if numbers is None or None in texts or (ids, times) != (sent_ids, sent_times):
-        return None
-    kept: list[list[str]] = [values for values in texts if values is not None]
-    return Rows(count, checked_ids(sent_ids, request_id, count), _times(sent_times), numbers, kept, _NOTHING)
+def read_rows(request: InferRequest, tail: bytes, layout: Layout, request_id: str) -> Rows:
+    """Check every input and make columns of them.
 
-
-def _plain_matrix(columns: list[list[Any]], count: int) -> np.ndarray | None:
-    """Numbers feature by feature as `matrix`; None where one is a text or too large for float32."""
-    if not columns:
-        return np.empty((0, count), dtype=np.float32)
-    values = np.array(columns)
-    if values.dtype != np.float64:
-        if values.dtype != object or not {type(value) for column in columns for value in column} <= {float, type(None)}:
-            return None
-        return matrix(columns, count)
-    if not -FLOAT32_MAX <= values.min() <= values.max() <= FLOAT32_MAX:
-        return None
-    return values.astype(np.float32)
-
-
-def _plain_texts(values: list[Any]) -> list[str] | None:
-    """Texts, a missing one as ""; None where one is a number."""
-    kinds = set(map(type, values))
-    if kinds <= _TEXT:
-        return values
-    return [value or "" for value in values] if kinds <= _TEXT_OR_NOTHING else None
+    Raises:
+        BadRequest: an input is unknown, missing or twice there; a type, dimension or number of values does not fit.
+    """
+    reader = _Reader(layout, tail)
+    for tensor in request.inputs:
+        reader.take(tensor)
+    return reader.rows(request_id)
 
 
 class _Reader:
@@ -227,7 +146,7 @@ class _Reader:
         name = tensor.name
         datatype = self.layout.datatypes.get(name)
         if datatype is None:
-            raise _wrong(name, "no input has this name", f"inputs are: {', '.join(self.layout.features)}")
+            raise _wrong(name, "no input has this name", f"inputs are: {', '.join(sorted(self.layout.features))}")
         if name in self.found:
             raise _wrong(name, "the input is there twice", "send each input once")
         if tensor.datatype != datatype:
@@ -276,7 +195,7 @@ class _Reader:
         if missing:
             names = ", ".join(sorted(missing)[:10])
             raise BadRequest(f"inputs are missing: {names}", "inputs", "send every input that the metadata name")
-        ids, times = checked_ids(found.get(ID), request_id, count), _times(found.get(TIME))
+        ids, times = checked_ids(found.get(ID), request_id, count), checked_times(found.get(TIME))
         absent = frozenset(layout.features - found.keys())
         numbers = matrix([found.get(name) or [None] * count for name in layout.columns.numbers], count)
         texts = [found.get(name) or [""] * count for name in layout.columns.texts]
@@ -334,7 +253,8 @@ def checked_ids(values: list[str] | None, request_id: str, count: int) -> list[s
     return values
 
 
-def _times(values: list[str] | None) -> list[int] | None:
+def checked_times(values: list[str] | None) -> list[int] | None:
+    """The prediction times of a request in microseconds since 1970; None where none are sent. Raises BadRequest."""
     return None if values is None else [microseconds(value, TIME) for value in values]
 
 
@@ -418,7 +338,7 @@ class InferResponse(msgspec.Struct, gc=False):
     outputs: list[OutputTensor]
 
 
-def encode_answer(response: InferResponse, request: InferRequest | PlainRequest) -> tuple[bytes, int | None]:
+def encode_answer(response: InferResponse, request: InferRequest) -> tuple[bytes, int | None]:
     """An answer as bytes, and the length of its JSON part where raw tensors follow."""
     binary = _binary_wishes(request)
     if binary is None:
@@ -433,7 +353,7 @@ def encode_answer(response: InferResponse, request: InferRequest | PlainRequest)
     return (head + b"".join(tail), len(head)) if tail else (head, None)
 
 
-def _binary_wishes(request: InferRequest | PlainRequest) -> set[str] | None:
+def _binary_wishes(request: InferRequest) -> set[str] | None:
     """Names of the outputs wanted as raw bytes, "*" for all; None where there are none."""
     everything = bool(request.parameters and request.parameters.get("binary_data_output") is True)
     if not request.outputs:
@@ -450,7 +370,7 @@ def _raw(tensor: OutputTensor) -> bytes:
     return np.array(values, dtype=DTYPES[tensor.datatype]).tobytes()
 
 
-def wanted_outputs(request: InferRequest | PlainRequest, names: Sequence[str], extra: Sequence[str]) -> Sequence[str]:
+def wanted_outputs(request: InferRequest, names: Sequence[str], extra: Sequence[str]) -> Sequence[str]:
     """The outputs to answer with, in the order asked for; without a wish all of `names`.
 
     Raises:
@@ -480,10 +400,14 @@ DTYPES = {
     "INT64": np.dtype("<i8"), "UINT8": np.dtype("<u1"), "UINT16": np.dtype("<u2"), "UINT32": np.dtype("<u4"),
     "UINT64": np.dtype("<u8"), "FP16": np.dtype("<f2"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"),
 }  # fmt: skip
+DTYPES = {
+    "BOOL": np.dtype("?"), "INT8": np.dtype("<i1"), "INT16": np.dtype("<i2"), "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"), "UINT8": np.dtype("<u1"), "UINT16": np.dtype("<u2"), "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"), "FP16": np.dtype("<f2"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"),
+}  # fmt: skip
 _NOTHING: frozenset[str] = frozenset()
 _TEXT = {str}
 _TEXT_OR_NOTHING = {str, type(None)}
-_plain_request = msgspec.json.Decoder(PlainRequest)
 _request = msgspec.json.Decoder(InferRequest)
 _numbers = msgspec.json.Decoder(list[float | None])
 _texts = msgspec.json.Decoder(list[str | None])

@@ -12,6 +12,7 @@ import numpy as np
 from threefold.records import Routing, Tensor, plain
 from threefold.serving.arms import Answer, LoadedArm
 from threefold.serving.journal import Columns
+from threefold.serving.plain import PlainReader
 from threefold.serving.protocol import ID, TIME, Layout, Rows
 
 
@@ -47,6 +48,7 @@ class Served:
         self.arms = tuple(arms)
         self.previous = previous
         self.layout = _layout(arms)
+        self.plain = PlainReader(self.layout)
         self.slow = any(arm.slow for arm in arms)
         self._views = {arm.number: _view(self.layout.columns, arm.columns) for arm in arms}
         self._canary = routing.arms[1] if len(arms) > 1 else None
