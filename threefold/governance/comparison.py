@@ -73,8 +73,14 @@ class MonthLine:
 
 
 def measures_of(months: Sequence[Month]) -> tuple[Measure, ...]:
-    """The measures that both models have, in the order of the table."""
+    """The measures that both models have, in the order of the table.
+
+    Where mistakes have a price, accuracy is left out: the threshold then follows the price, and counting a missed case
+    like a false alarm would blame it for that.
+    """
     shared = {name for month in months for name in month.frozen if name in month.live}
+    if COST in shared:
+        shared.discard("accuracy")
     return tuple(measure for measure in MEASURES if measure.name in shared)
 
 

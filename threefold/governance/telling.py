@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from threefold.data import snapshots
+from threefold.errors import Finding
 from threefold.governance.story import (
     CanvasSummary,
     Comparison,
@@ -50,6 +51,7 @@ def tell(project: Project) -> Story:
         canvas=summary,
         snapshots=first.snapshots() if first else (),
         notes=first.notes() if first else (),
+        findings=first.findings() if first else (),
         features=load_bundle(store, known[0].bundle).task.features if known else (),
         candidates=first.reports() if first else (),
         chosen=known[0].lineage.candidate if known else "",
@@ -77,12 +79,19 @@ class _Made:
         return tuple(one for one in found if one is not None)
 
     def notes(self) -> tuple[str, ...]:
-        """What cleaning did, and which promises the tables broke."""
+        """What cleaning did."""
         said: list[str] = []
         for name in self.lineage.snapshots:
             said += [f"{name}: {note}" for note in self._value(f"clean/{name}.notes") or ()]
-            said += [one.sentence for one in self._value(f"check/{name}") or ()]
         return tuple(said)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Which promises the tables broke."""
+        return tuple(
+            Finding(one.sentence, f"table {name}", "look at these rows; clean them away in data.py if they are wrong")
+            for name in self.lineage.snapshots
+            for one in self._value(f"check/{name}") or ()
+        )
 
     def reports(self) -> tuple[CandidateReport, ...]:
         """The candidates that were tried."""
