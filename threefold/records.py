@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -35,7 +36,13 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
 
 def plain(record: Any) -> Any:
     """A record as dicts, lists, strings and numbers, for a JSON column or for --json."""
-    return msgspec.to_builtins(record)
+    return msgspec.to_builtins(record, enc_hook=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no plain form")
 
 
 def from_plain(value: Any, kind: type[T]) -> T:
