@@ -315,8 +315,7 @@ async def _send(send: Send, status: int, payload: bytes, headers: Headers) -> No
 
 def _record(request_id: str, rows: Rows, predicted: Predicted, seconds: float) -> Inference:
     """What is kept of a request. The time of a row leaves out what the other version took for its rows."""
-    milliseconds = seconds * 1000
-    others = milliseconds - sum(set(predicted.ms))
+    others = seconds * 1000 - sum(set(predicted.ms))
     return Inference(
         columns=0, request_id=request_id, received_us=_now_us(), ids=rows.ids, times_us=rows.times_us,
         numbers=rows.numbers.tobytes(), texts=rows.texts, versions=_short(predicted.versions),
@@ -326,7 +325,7 @@ def _record(request_id: str, rows: Rows, predicted: Predicted, seconds: float) -
 
 
 def _short(values: list[Any]) -> list[Any]:
-    return values[:1] if len(set(values)) == 1 else values
+    return values[:1] if len(values) > 1 and len(set(values)) == 1 else values
 
 
 def _json_bytes(scope: Scope) -> int | None:

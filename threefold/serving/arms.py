@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol, TypeVar
 
+import msgspec
 import numpy as np
 
 from threefold.packaging.bundles import load_bundle
@@ -34,8 +34,7 @@ class Scoring(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What one arm says about some rows.
 
     Attributes:

@@ -45,7 +45,8 @@ class InputChecks:
             texts: per text feature the values; "" is a missing value.
         """
         failed: list[tuple[int, str]] = []
-        if not ((numbers >= self._low) & (numbers <= self._high)).all():  # false for NaN
+        within = (numbers >= self._low) & (numbers <= self._high)  # false for NaN
+        if not np.logical_and.reduce(within, axis=None):
             failed += self._number_flags(numbers)
         for index, name, allowed, full in self._texts:
             failed += _text_flags(texts[index], name, allowed, full)

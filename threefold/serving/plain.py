@@ -32,15 +32,8 @@ class PlainReader:
 
     def __init__(self, layout: Layout) -> None:
         self._columns = layout.columns
-        self._names = frozenset(layout.datatypes)
-        base = {name: datatype for name, datatype in layout.datatypes.items() if name in layout.features}
-        more: dict[tuple[bool, bool], dict[str, str]] = {
-            (with_id, with_time): ({ID: "BYTES"} if with_id else {}) | ({TIME: "BYTES"} if with_time else {})
-            for with_id in (False, True)
-            for with_time in (False, True)
-        }
-        self._datatypes = {sent: base | extra for sent, extra in more.items()}
-        self._decoder = _decoder(layout)
+        self._features = layout.features
+        self._one, self._many = _decoder(layout, one=True), _decoder(layout, one=False)
 
     def read(self, body: bytes, request_id: str) -> tuple[InferRequest, str, Rows] | None:
         """The request without its inputs, its id and its rows; None where anything is out of the ordinary.
@@ -49,60 +42,63 @@ class PlainReader:
             BadRequest: a prediction id or time cannot be one.
         """
         try:
-            request = self._decoder.decode(body)
+            request, count = self._one.decode(body), 1
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            found = self._several(body)
+            if found is None:
+                return None
+            request, count = found
+        inputs = {tensor.name: tensor.data for tensor in request.inputs}
+        twice = len(inputs) != len(request.inputs)
+        ids, times = inputs.pop(ID, None), inputs.pop(TIME, None)
+        if twice or inputs.keys() != self._features or _holes(ids) or _holes(times):
+            return None
+        request_id = request.id or request_id
+        numbers = _matrix([inputs[name] for name in self._columns.numbers], count)
+        if numbers is None:
+            return None
+        texts = [_texts(inputs[name]) for name in self._columns.texts]
+        rows = Rows(count, checked_ids(ids, request_id, count), checked_times(times), numbers, texts, _NOTHING)
+        return InferRequest([], request.id, request.parameters, request.outputs), request_id, rows
+
+    def _several(self, body: bytes) -> tuple[Any, int] | None:
+        """A request with several rows, and how many; None where it is not plain or its inputs differ in length."""
+        try:
+            request = self._many.decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
         inputs = request.inputs
         count = inputs[0].shape[0] if inputs else 0
-        found = {tensor.name: tensor.data for tensor in inputs}
-        ids, times = found.get(ID), found.get(TIME)
-        if (
-            not 0 < count <= MAX_ROWS
-            or len(found) != len(inputs)
-            or {tensor.name: tensor.datatype for tensor in inputs}
-            != self._datatypes[ids is not None, times is not None]
-            or {tensor.shape for tensor in inputs} != {(count, 1)}
-            or set(map(len, found.values())) != {count}
-        ):
-            return None
-        request_id = request.id or request_id
-        rows = self._rows(found, count, ids, times, request_id)
-        return (
-            None
-            if rows is None
-            else (InferRequest([], request.id, request.parameters, request.outputs), request_id, rows)
+        same = {tensor.shape for tensor in inputs} == {(count, 1)} and {len(tensor.data) for tensor in inputs} == {
+            count
+        }
+        return (request, count) if same and 0 < count <= MAX_ROWS else None
+
+
+def _decoder(layout: Layout, *, one: bool) -> msgspec.json.Decoder[Any]:
+    """A decoder that takes the names, types and values of this layout and nothing else; with `one`, a single row.
+
+    The datatype is the tag of a union, so that numbers can only stand under names of numbers, and texts under theirs.
+    """
+    numbers, texts = tuple(layout.columns.numbers), (*layout.columns.texts, ID, TIME)
+    kinds: dict[str, tuple[tuple[str, ...], Any]] = {"BYTES": (texts, str | None)}
+    for datatype in sorted({layout.datatypes[name] for name in numbers}):
+        kinds[datatype] = (tuple(name for name in numbers if layout.datatypes[name] == datatype), float | None)
+    union: Any = None
+    for datatype, (names, value) in kinds.items():
+        fields: list[tuple[str, Any]] = [
+            ("name", Literal[names]),
+            ("shape", tuple[Literal[1], Literal[1]] if one else tuple[int, int]),
+            ("data", tuple[value] if one else list[value]),  # type: ignore[valid-type]  # made for this layout
+        ]
+        kind = msgspec.defstruct(
+            f"Plain{datatype}", fields, tag_field="datatype", tag=datatype, forbid_unknown_fields=True, gc=False
         )
-
-    def _rows(
-        self, found: dict[str, list[Any]], count: int, ids: list[Any] | None, times: list[Any] | None, request_id: str
-    ) -> Rows | None:
-        numbers = _matrix([found[name] for name in self._columns.numbers], count)
-        texts: list[list[str]] = []
-        for name in self._columns.texts:
-            values = _texts(found[name])
-            if values is None:
-                return None
-            texts.append(values)
-        if (
-            numbers is None
-            or (ids is not None and not _all_texts(ids))
-            or (times is not None and not _all_texts(times))
-        ):
-            return None
-        return Rows(count, checked_ids(ids, request_id, count), checked_times(times), numbers, texts, _NOTHING)
-
-
-def _decoder(layout: Layout) -> msgspec.json.Decoder[Any]:
-    names, datatypes = tuple(layout.datatypes), tuple(sorted({"BYTES", *layout.datatypes.values()}))
-    fields: list[tuple[str, Any]] = [
-        ("name", Literal[names]), ("shape", tuple[int, int]), ("datatype", Literal[datatypes]),
-        ("data", list[float | str | None]),
-    ]  # fmt: skip
-    tensor = msgspec.defstruct("PlainTensor", fields, forbid_unknown_fields=True, gc=False)
+        union = kind if union is None else union | kind
     request = msgspec.defstruct(
         "PlainRequest",
         [
-            ("inputs", list[tensor]),  # type: ignore[valid-type]  # made for this layout
+            ("inputs", list[union]),
             ("id", str | None, None),
             ("parameters", dict[str, Any] | None, None),
             ("outputs", list[OutputWish] | None, None),
@@ -112,30 +108,26 @@ def _decoder(layout: Layout) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(request)
 
 
-def _matrix(columns: list[list[Any]], count: int) -> np.ndarray | None:
-    """As `matrix`; None where a value is a text or too large for float32."""
+def _matrix(columns: list[Any], count: int) -> np.ndarray | None:
+    """As `matrix`; None where a number is too large for float32."""
     if not columns:
         return np.empty((0, count), dtype=np.float32)
-    values = np.array([column[0] for column in columns]) if count == 1 else np.array(columns)
-    if values.dtype != np.float64:
-        numeric = all(type(value) in _NUMBER for column in columns for value in column)
-        return matrix(columns, count) if numeric else None
-    if not -FLOAT32_MAX <= values.min() <= values.max() <= FLOAT32_MAX:
+    if count > 1:
+        return matrix(columns, count)
+    row = [column[0] for column in columns]
+    if None in row:
+        return matrix(columns, count)
+    if not -FLOAT32_MAX <= min(row) <= max(row) <= FLOAT32_MAX:
         return None
-    return values.astype(np.float32).reshape(len(columns), count)
+    return np.array(row, dtype=np.float32).reshape(-1, 1)
 
 
-def _texts(values: list[Any]) -> list[str] | None:
-    """Texts, a missing one as ""; None where one is a number."""
-    if _all_texts(values):
-        return values
-    return [value or "" for value in values] if set(map(type, values)) <= {str, type(None)} else None
+def _texts(values: Any) -> list[str]:
+    return [value or "" for value in values]
 
 
-def _all_texts(values: list[Any]) -> bool:
-    return set(map(type, values)) <= _TEXT
+def _holes(values: Any) -> bool:
+    return values is not None and None in values
 
 
 _NOTHING: frozenset[str] = frozenset()
-_NUMBER = {float, type(None)}
-_TEXT = {str}

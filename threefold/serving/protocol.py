@@ -234,11 +234,11 @@ def matrix(columns: list[list[Any]], count: int) -> np.ndarray:
     Raises:
         BadRequest: a number does not fit into float32.
     """
-    if not columns:
-        return np.empty((0, count), dtype=np.float32)
+    if not columns or not count:
+        return np.empty((len(columns), count), dtype=np.float32)
     values = np.array(columns, dtype=np.float64)  # None becomes NaN
-    # Comparisons with NaN are false: a missing number passes.
-    if (np.abs(values) > FLOAT32_MAX).any():
+    # fmin and fmax leave NaN out: a missing number passes.
+    if np.fmin.reduce(values, axis=None) < -FLOAT32_MAX or np.fmax.reduce(values, axis=None) > FLOAT32_MAX:
         raise BadRequest("a number is too large for FP32", "inputs", f"send numbers up to {FLOAT32_MAX:.4g}, or null")
     return values.astype(np.float32)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from threefold.records import Routing, Tensor, plain
@@ -16,8 +17,7 @@ from threefold.serving.plain import PlainReader
 from threefold.serving.protocol import ID, TIME, Layout, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Predicted:
+class Predicted(msgspec.Struct, frozen=True, gc=False):
     """The rows of one request with what was said about them; the lists have one entry for each row.
 
     Attributes:
