@@ -42,7 +42,8 @@ class StepProgress:
         self._progress.update(self._task, description=event.step, total=event.total, completed=event.index)
         if event.status == "ran":
             took = f"{event.duration_s:6.2f} s" if event.duration_s is not None else ""
-            self._console.print(f"  [green]✓[/] {event.step:26} {took}  [dim]{event.reason}[/]")
+            line = f"  [green]✓[/] {event.step:24} {took}  [dim]{event.reason}[/]"
+            self._console.print(line, no_wrap=True, overflow="ellipsis")
 
     def detail(self, text: str) -> None:
         """Told by a step what it is doing."""

@@ -115,9 +115,9 @@ class Show:
         yield
         self.stages.append(Stage(title, time.perf_counter() - began))
 
-    def say(self, text: str) -> None:
-        """One line of the story."""
-        self.console.print(f"  {text}")
+    def say(self, text: str, *, cut: bool = False) -> None:
+        """One line of the story; `cut` shortens it to the width of the terminal."""
+        self.console.print(f"  {text}", no_wrap=cut, overflow="ellipsis" if cut else "fold")
 
     # ------------------------------------------------------------------------------------------- before release
 
@@ -282,7 +282,7 @@ class Show:
         with self.chapter(11, "One prediction, back to its sources"):
             hops = trace(project, last_prediction(project))
             for hop in hops:
-                self.say(f"{hop.kind:>12}  {hop.name}  [dim]{hop.digest[:12]} {hop.detail[:90]}[/]")
+                self.say(f"{hop.kind:>12}  {hop.name}  [dim]{hop.digest[:12]} {hop.detail}[/]", cut=True)
         with self.chapter(12, "The first model, built again"):
             first = versions.get(project.store, project.canvas.project, 1)
             again = reproduce(project, first)
