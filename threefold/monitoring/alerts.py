@@ -1,8 +1,8 @@
 """Alerts: who is told, when, and when it is over.
 
 An alert opens when m of the last k windows are over the limit on the same side, and all k together are too: their mean
-is over the limit, and the lower end of its interval over half of it. It closes when k windows in a row are calm, or when
-another model version takes over. While it is open, the same cause is not told again.
+is over the limit, and the lower end of its interval over half of it. For short windows "all together" are those of a week. It closes
+when k windows in a row are calm, or when another model version takes over. While it is open, the same cause is not told again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from threefold.monitoring.telling import alert_of
 from threefold.monitoring.windows import judged_rows, judged_version
 from threefold.records import Alert, TaskSpec, WindowReport
 
+TOGETHER = timedelta(days=7)  # short windows are weighed together over this time: a week holds every weekday once
+CALM = 0.8  # of the limit: an alert that closes right at it would open again next week
 PAGE_BUDGET = timedelta(days=7)  # at most one page in this time, on the clock of the data …
 URGENT = ("unanswered", "input checks")  # … but for what is broken rather than worse
 
@@ -119,15 +121,19 @@ class _Desk:
     def look(self, rule: Rule, readings: Sequence[Reading]) -> None:
         """Open or close the alert of one rule after its newest reading."""
         m, k = self.watching.persist
-        last = readings[-k:]
+        last, pool = readings[-k:], week_of(readings, k)
         now = self.of(rule.cause)
         if now is not None:
-            if len(last) == k and not any(one.over for one in last) and self._quiet(rule, now, last[-1]):
+            if len(last) == k and self._past(now, pool) and calm(last, pool) and self._quiet(rule, now, last[-1]):
                 self.close(now, last[-1].report.end, f"calm for {k} windows")
             return
-        if persistent(last, m) and not self._explained(rule, last[-1]) and self._within_budget(rule, last[-1].report):
+        if (
+            persistent(last, m, pool)
+            and not self._explained(rule, last[-1])
+            and self._within_budget(rule, last[-1].report)
+        ):
             weights = self.importances.get(judged_version(last[-1].report) or 0, {})
-            alert = alert_of(rule, last, self.task, self.watching, weights)
+            alert = alert_of(rule, last if last[-1].error == 0.0 else pool, self.task, self.watching, weights)
             self.open.append(alert)
             self.opened.append(alert)
             self.recent.append(alert)
@@ -152,6 +158,10 @@ class _Desk:
         """The open alert of a cause."""
         return next((one for one in self.open if one.cause == cause), None)
 
+    def _past(self, alert: Alert, pool: Sequence[Reading]) -> bool:
+        """Whether all that is weighed now came after what the alert was opened for."""
+        return pool[0].report.start >= alert.window_end
+
     def _quiet(self, rule: Rule, alert: Alert, reading: Reading) -> bool:
         """Several metrics share the cause decay: only the one that was called can call it off."""
         return rule.cause != "decay" or alert.sentence.startswith(reading.about)
@@ -170,18 +180,48 @@ class _Desk:
         return all(abs(end - datetime.fromisoformat(one.window_end)) >= PAGE_BUDGET for one in pages)
 
 
-def persistent(last: Sequence[Reading], m: int) -> bool:
-    """Whether at least m of some windows are over the limit on one side, and all of them together are.
+def week_of(readings: Sequence[Reading], k: int) -> Sequence[Reading]:
+    """The readings of the last week, and at least the last k: what is weighed together.
 
-    Together means: their mean is over the limit, and the lower end of its 95 % interval over half the limit.
+    Weather and weekdays keep neighbouring days alike, so three bad days in a row may be one storm.
+    """
+    newest = datetime.fromisoformat(readings[-1].report.end)
+    count = sum(newest - datetime.fromisoformat(one.report.start) <= TOGETHER for one in readings)
+    return readings[-max(k, count) :]
+
+
+def persistent(last: Sequence[Reading], m: int, pool: Sequence[Reading]) -> bool:
+    """Whether at least m of the last windows are over the limit on one side, and all of the pool together is.
+
+    Together means: their mean is over the limit, and the lower end of its 95 % interval over half the limit. What is
+    five standard errors over twice the limit need not wait for the rest of a week.
     """
     over = [one for one in last if one.over]
     up = [one for one in over if one.value > 0]
     side = up if len(up) * 2 >= len(over) else [one for one in over if one.value <= 0]
     if len(side) < m or last[-1] not in side:
         return False
+    limit = last[-1].limit
     if last[-1].error == 0.0:
         return True  # effect and interval were looked at in each window
-    mean = abs(sum(one.value for one in last)) / len(last)
-    error = sqrt(sum(one.error**2 for one in last)) / len(last)
-    return mean > last[-1].limit and mean - 1.96 * error > last[-1].limit / 2
+    now, error = _together(last)
+    if abs(now) - 5 * error > 2 * limit:
+        return True
+    mean, error = _together(pool)
+    return abs(mean) > limit and abs(mean) - 1.96 * error > limit / 2
+
+
+def calm(last: Sequence[Reading], pool: Sequence[Reading]) -> bool:
+    """Whether none of the last windows is over its limit, nor the pool near it."""
+    if last[-1].error == 0.0:
+        return not any(one.over for one in pool)
+    return not any(one.over for one in last) and abs(_together(pool)[0]) <= CALM * last[-1].limit
+
+
+def _together(pool: Sequence[Reading]) -> tuple[float, float]:
+    """Mean of some readings and its standard error: from theirs, or from how they differ where that is more."""
+    size = len(pool)
+    mean = sum(one.value for one in pool) / size
+    own = sqrt(sum(one.error**2 for one in pool)) / size
+    between = sqrt(sum((one.value - mean) ** 2 for one in pool) / ((size - 1) * size)) if size > 2 else 0.0
+    return mean, max(own, between)

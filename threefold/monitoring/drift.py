@@ -6,7 +6,7 @@ half of it, and the finding survives the control of false discoveries over all c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import erfc, log, sqrt
 
@@ -22,15 +22,20 @@ FALSE_DISCOVERIES = 0.05  # share of wrong names among those listed, at most
 NOISY = 1 / 3  # of the limit, in terms of divergence; more noise than this means no verdict
 
 
-def compare(columns: Sequence[Column], window: pl.DataFrame, limit: float) -> tuple[Drift, ...]:
+def compare(
+    columns: Sequence[Column], window: pl.DataFrame, limit: float, usual: Mapping[str, float] | None = None
+) -> tuple[Drift, ...]:
     """The drift of each column that stands in a window, furthest first.
 
     Args:
         columns: as they were in training.
         window: the rows; a column that is missing counts as null throughout.
         limit: Jensen-Shannon distance from which on a column counts as drifted, 0 to 1.
+        usual: column -> distance that windows of this length reached in training; a larger one than the limit takes
+            its place.
     """
-    found = [_one(column, _series(column, window), limit) for column in columns]
+    limits = [max(limit, (usual or {}).get(column.name, 0.0)) for column in columns]
+    found = [_one(column, _series(column, window), own) for column, own in zip(columns, limits, strict=True)]
     named = _discovered([chance for _, chance in found])
     drifts = [replace(drift, drifted=drift.drifted and kept) for (drift, _), kept in zip(found, named, strict=True)]
     return tuple(sorted(drifts, key=lambda drift: -drift.score))
@@ -61,7 +66,7 @@ def _one(column: Column, values: pl.Series, limit: float) -> tuple[Drift, float]
 
 
 def _sentence(column: Column, drift: Drift, values: pl.Series, limit: float, psi: float) -> str:
-    how = f"distance {drift.score:.2f} from training (limit {limit:g}; PSI {psi:.2f})"
+    how = f"distance {drift.score:.2f} from training (limit {limit:.2f}; PSI {psi:.2f})"
     more = []
     if abs(drift.nulls_after - drift.nulls_before) >= 0.02:
         more.append(f"{drift.nulls_before:.0%} → {drift.nulls_after:.0%} missing")

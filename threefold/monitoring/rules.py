@@ -12,12 +12,15 @@ from math import sqrt
 from typing import Literal
 
 from threefold.design.canvas import Watching
-from threefold.monitoring.reference import GAP, PREDICTION
+from threefold.monitoring.backtest import GAP
+from threefold.monitoring.reference import PREDICTION
 from threefold.monitoring.windows import (
     BROKEN_INPUTS,
     ERROR,
     EXPECTED,
     FALLBACK,
+    GONE,
+    LIMIT,
     MEAN,
     SHARE,
     STOPPED,
@@ -29,7 +32,6 @@ from threefold.records import TaskSpec, WindowReport
 from threefold.training import metrics
 
 MATURE = 0.8  # a window counts for quality when so many of its outcomes are known
-MISSING_LIMIT = 0.25  # share of a feature that went missing since training
 BROKEN_LIMIT = 0.1  # share of rows that break what the inputs promised
 UNANSWERED_LIMIT = 0.05  # share of rows that the model did not answer
 # Metrics that fall with the calibration alone: when that is called, they are the same cause.
@@ -119,13 +121,13 @@ def input_checks(report: WindowReport, watching: Watching, task: TaskSpec) -> Re
     """Inputs that went missing, or rows that break what the inputs promised; a new season does neither."""
     if not _enough(report, watching):
         return None
-    gone = max(report.drift, key=lambda one: one.nulls_after - one.nulls_before, default=None)
-    missing = gone.nulls_after - gone.nulls_before if gone is not None else 0.0
-    broken = report.checks.get(BROKEN_INPUTS, 0) / report.rows
-    if gone is not None and missing / MISSING_LIMIT >= broken / BROKEN_LIMIT:
-        error = sqrt(max(gone.nulls_after * (1 - gone.nulls_after), 0.0) / judged_rows(report))
-        return _reading(report, missing, MISSING_LIMIT, error, gone.column, gone.nulls_after, gone.nulls_before)
-    return _share(report, broken, BROKEN_LIMIT, "")
+    broken = _share(report, report.checks.get(BROKEN_INPUTS, 0) / report.rows, BROKEN_LIMIT, "")
+    gone = [one for one in report.drift if f"{GONE}{one.column}" in report.checks]
+    if not gone or broken.over:
+        return broken
+    worst = max(gone, key=lambda one: one.nulls_after - one.nulls_before)
+    limit = report.metrics[f"{GONE}{worst.column} {LIMIT}"]
+    return Reading(report, worst.nulls_after, limit, 0.0, True, worst.column, float(len(gone)), worst.nulls_before)
 
 
 def answers(report: WindowReport, watching: Watching, task: TaskSpec) -> Reading | None:

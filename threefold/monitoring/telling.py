@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from threefold.design.canvas import Watching
 from threefold.monitoring.reference import PREDICTION
 from threefold.monitoring.rules import Reading, Rule
-from threefold.monitoring.windows import EXPECTED, SHARE
+from threefold.monitoring.windows import EXPECTED, GONE, SHARE
 from threefold.records import Alert, Drift, TaskSpec, WindowReport, utc_now
 from threefold.store import new_id
 
 NAMED = 3  # features in a sentence
-MISSING = 0.1  # a feature that lost so much of its values is named first
 RETRAIN = "retrain on newer data: threefold watch --retrain; if it began with a release: threefold rollback"
 
 
@@ -60,9 +59,13 @@ def _calibration(
 
 
 def _decay(readings: Sequence[Reading], task: TaskSpec, watching: Watching, weights: Mapping[str, float]) -> Words:
-    now, before, name = _mean(readings, lambda one: one.now), readings[-1].before, readings[-1].about
+    now, before, name = (
+        _mean(readings, lambda one: one.now),
+        _mean(readings, lambda one: one.before),
+        readings[-1].about,
+    )
     sentence = (
-        f"{name} is {now:.3f} and was {before:.3f} in the acceptance test, {abs(now - before):.3f} worse "
+        f"{name} is {now:.3f} where the acceptance test promised {before:.3f}, {abs(now - before):.3f} worse "
         f"(limit {readings[-1].limit:g}; {_rows(readings):,} rows {_period(readings)})"
     )
     return sentence, _probable(readings[-1].report, weights), RETRAIN
@@ -81,9 +84,10 @@ def _prediction(readings: Sequence[Reading], task: TaskSpec, watching: Watching,
 def _inputs(readings: Sequence[Reading], task: TaskSpec, watching: Watching, weights: Mapping[str, float]) -> Words:
     last = readings[-1]
     if last.about:
+        others = f" and so do {last.now - 1:.0f} others" if last.now > 1 else ""
         sentence = (
-            f"{last.about} is missing in {last.now:.0%} of the rows, {last.before:.0%} in training "
-            f"(limit {last.limit:.0%} more; {_rows(readings):,} rows {_period(readings)})"
+            f"{last.about} lacks its value in {last.value:.0%} of the rows{others}, {last.before:.0%} in training "
+            f"(limit {last.limit:.0%}; {_rows(readings):,} rows {_period(readings)})"
         )
         return sentence, f"the source of {last.about} stopped, or its join finds no partner", f"look at {last.about}"
     checks = sorted(_broken(last.report).items(), key=lambda one: -one[1])
@@ -143,7 +147,7 @@ _tellers: dict[str, Teller] = {
 def _probable(report: WindowReport, weights: Mapping[str, float]) -> str:
     """What most likely lies behind it: values that went missing, a changed share, the inputs that moved."""
     features = [one for one in report.drift if one.column != PREDICTION]
-    lost = [one for one in features if one.nulls_after - one.nulls_before > MISSING]
+    lost = [one for one in features if f"{GONE}{one.column}" in report.checks]
     told = [f"{one.column} went missing ({one.nulls_before:.0%} → {one.nulls_after:.0%})" for one in lost[:NAMED]]
     share, expected = report.metrics.get(SHARE), report.metrics.get(f"{SHARE} {EXPECTED}")
     if share is not None and expected is not None and abs(share - expected) > 0.05:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import sqrt
@@ -12,21 +12,26 @@ import numpy as np
 import polars as pl
 
 from threefold.design.canvas import Watching
-from threefold.monitoring import drift, reference
-from threefold.monitoring.reference import GAP, PREDICTION, Reference
+from threefold.monitoring import backtest, drift, reference
+from threefold.monitoring.backtest import GAP
+from threefold.monitoring.reference import Reference
 from threefold.quality.sampling import block_error
 from threefold.records import Drift, TaskSpec, WindowReport
 from threefold.training import metrics
 from threefold.training.task import encode_labels
 
 # What a report holds beside the plain metrics, under "<metric> <word>".
-EXPECTED = "expected"  # the value of the acceptance test
+EXPECTED = "expected"  # the value of the acceptance test, less what windows of this length fell short of it in training
 ERROR = "error"  # standard error of the window's value, or of the expected one where that is larger
 MEAN = "mean prediction"  # binary: of the labelled rows
 SHARE = "share true"  # binary: of the labelled rows
+LIMIT = "limit"  # "missing:<feature> limit": the share of missing values from which on it is called missing
 MIN_LABELLED = 30  # fewer outcomes say nothing about a metric
 
 FEATURE = "x."  # how the log marks the columns of features
+DAY_S = 86_400
+MISSING = 0.25  # of the way from the worst window of training to nothing at all
+GONE = "missing:"  # begins the check of a feature that went missing
 BROKEN_INPUTS = "broken inputs"  # rows with a missing value or a new category where training had none
 FALLBACK, UNANSWERED, STOPPED = "fallback", "unanswered", "stopped"
 
@@ -68,7 +73,11 @@ def summarise(
         start, end: data time.
         watching: the drift limit, and the metrics whose drop is watched.
     """
+    days = (end - start).total_seconds() / DAY_S
     own = rows.filter(_by_model() & (pl.col("version") == judged.number)) if judged else rows.clear()
+    drifts = _drift(own, judged, watching.drift, days) if judged else ()
+    told = _metrics(own, judged, watching, days) if judged else {}
+    missing = _missing(drifts, judged, days) if judged else {}
     return WindowReport(
         endpoint=endpoint,
         start=start.isoformat(),
@@ -76,9 +85,9 @@ def summarise(
         rows=rows.height,
         labelled=int(rows["label"].count()),
         versions={str(number): count for number, count in sorted(_versions(rows).items())},
-        drift=_drift(own, judged, watching.drift) if judged else (),
-        metrics=_metrics(own, judged, watching, days=(end - start).total_seconds() / 86_400) if judged else {},
-        checks=_checks(rows),
+        drift=drifts,
+        metrics=told | {f"{name} {LIMIT}": limit for name, limit in missing.items()},
+        checks=_checks(rows) | {name: own.height for name in missing},
         latency_ms=_latency(rows),
     )
 
@@ -111,9 +120,10 @@ def _versions(rows: pl.DataFrame) -> dict[int, int]:
     return {int(number): int(count) for number, count in counted.iter_rows()}
 
 
-def _drift(own: pl.DataFrame, judged: Judged, limit: float) -> tuple[Drift, ...]:
+def _drift(own: pl.DataFrame, judged: Judged, limit: float, days: float) -> tuple[Drift, ...]:
     if judged.reference is None or own.is_empty():
         return ()
+    usual = backtest.fitting(judged.reference.scales, days)
     columns = (*judged.reference.columns, judged.reference.prediction)
     window = own.select(
         pl.col(f"{FEATURE}{column.name}").alias(column.name)
@@ -121,7 +131,23 @@ def _drift(own: pl.DataFrame, judged: Judged, limit: float) -> tuple[Drift, ...]
         if f"{FEATURE}{column.name}" in own.columns
     )
     scores = reference.predictions(judged.task, _scores(own, judged.task))
-    return drift.compare(columns, window.with_columns(scores.alias(PREDICTION)), limit)
+    return drift.compare(columns, window.with_columns(scores), limit, usual.drift if usual else {})
+
+
+def _missing(drifts: Sequence[Drift], judged: Judged, days: float) -> dict[str, float]:
+    """Features that went missing, with the share of rows at which they count as such.
+
+    That is a quarter of the way from what training knew in its worst window to nothing at all: rain may take half of
+    the readings of a sensor each time, and then half of them is no news.
+    """
+    usual = backtest.fitting(judged.reference.scales, days) if judged.reference else None
+    found = {}
+    for one in drifts:
+        known = max(one.nulls_before, usual.nulls.get(one.column, 0.0) if usual else 0.0)
+        limit = known + MISSING * (1 - known)
+        if one.nulls_after > limit:
+            found[f"{GONE}{one.column}"] = round(limit, 4)
+    return found
 
 
 def _scores(own: pl.DataFrame, task: TaskSpec) -> np.ndarray:
@@ -144,7 +170,7 @@ def _metrics(own: pl.DataFrame, judged: Judged, watching: Watching, days: float)
     told = metrics.compute(None, y, scores, judged.task, judged.threshold)
     for name in watching.drops:
         if name in told and name in judged.expected:
-            told[f"{name} {EXPECTED}"] = judged.expected[name]
+            told[f"{name} {EXPECTED}"] = judged.expected[name] - _shift(name, judged, days)
             told[f"{name} {ERROR}"] = _error(name, y, scores, judged, days)
     if judged.task.problem == "binary":
         told |= _calibration(y, scores, judged, days)
@@ -174,11 +200,14 @@ def _calibration(y: np.ndarray, scores: np.ndarray, judged: Judged, days: float)
     return told
 
 
+def _shift(name: str, judged: Judged, days: float) -> float:
+    return backtest.shift(judged.reference.scales, name, days) if judged.reference else 0.0
+
+
 def _at_least(error: float, judged: Judged, name: str, days: float) -> float:
-    """Days differ from one another even when nothing is wrong; training says by how much."""
-    spread = judged.reference.spread.get(name, 0.0) if judged.reference else 0.0
-    floor = spread / sqrt(max(days, 1.0))
-    return max(error, floor) if np.isfinite(error) else float("inf")
+    """Windows differ from one another even when nothing is wrong; training says by how much."""
+    usual = backtest.spread(judged.reference.scales, name, days) if judged.reference else 0.0
+    return max(error, usual) if np.isfinite(error) else float("inf")
 
 
 # --------------------------------------------------------------------------------------------------------- service
