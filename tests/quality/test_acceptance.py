@@ -264,6 +264,12 @@ def test_rows_without_an_answer_of_the_champion_are_left_out_for_both():
     assert result.sentence.endswith("the champion has no finite score for 10 rows")
 
 
+def test_a_champion_that_is_the_same_model_gives_a_gain_of_nothing():
+    y, truth, frame = flights()
+    results = spoken({"brier over champion": ">= 0"}, y=y, scores=truth, frame=frame, champion_scores=truth)
+    assert results["brier over champion"].sentence.endswith("just on the limit 0; 95 % interval 0 to 0")
+
+
 def test_each_model_is_judged_at_its_own_threshold():
     rows = four_rows(0.9, 0.2, 0.8, 0.1)
     results = spoken({"cost per prediction over champion": ">= 0"}, **rows, champion_scores=rows["scores"],

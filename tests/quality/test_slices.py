@@ -60,3 +60,8 @@ def test_a_slice_where_the_metric_is_not_defined_is_counted_apart():
     found = across(pl.Series(["a"] * 60 + ["b"] * 60), "precision", y, scores, task, 0.5)
     assert [one.name for one in found.told] == ["a"]
     assert (found.small, found.untold) == (0, 1)
+
+
+def test_a_column_of_long_texts_costs_no_more_than_the_texts():
+    column = pl.Series(["x" * 1_000_000, *(str(number) for number in range(5_000))])
+    assert len(sizes(column)) == 5_001  # in an array of equal widths this would be twenty gigabytes

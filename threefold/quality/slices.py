@@ -76,8 +76,8 @@ def cut(column: pl.Series) -> tuple[list[str], np.ndarray]:
     if column.dtype.is_numeric() and column.drop_nulls().n_unique() > FEW_VALUES:
         return _quarters(column.cast(pl.Float64).to_numpy())
     texts = [MISSING if value is None else _text(value) for value in column.to_list()]
-    names, codes = np.unique(np.array(texts, dtype=np.str_), return_inverse=True)
-    return [str(name) for name in names], codes
+    numbers = {name: number for number, name in enumerate(sorted(set(texts)))}
+    return list(numbers), np.array([numbers[text] for text in texts], dtype=np.int64)
 
 
 def _quarters(values: np.ndarray) -> tuple[list[str], np.ndarray]:

@@ -24,7 +24,7 @@ def figure(value: float, unit: str = "", decimals: int | None = None) -> str:
     elif value != 0 and abs(value) < 10**-places:
         text = f"{value:.2g}"
     else:
-        text = f"{value:,.{places}f}"
+        text = f"{value + 0.0:,.{places}f}"  # -0.0 + 0.0 is 0.0: no reader wants "-0"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     return f"{text} {unit}".strip()
 
