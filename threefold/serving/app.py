@@ -82,6 +82,40 @@ class DataPlane:
 
     # ----------------------------------------------------------------------------------------------- inference
 
+    def direct(self, name: str, body: bytes) -> tuple[int, bytes] | None:
+        """Answer a plain request at once, without the event loop: status and body.
+
+        None, and nothing was done, where the request is not plain, the model is slow, or anything is wrong with it;
+        the door of the ASGI application then answers, or says what is wrong.
+        """
+        served = self.plane.served.get(name)
+        if served is None or served.slow or len(body) > BODY_LIMIT:
+            return None
+        started, request_id = perf_counter(), next(self._ids)
+        try:
+            plain = served.plain.read(body, request_id)
+            if plain is None or plain[2].count > IN_LOOP_ROWS:
+                return None
+            request, request_id, rows = plain
+            predicted = served.predict(rows)
+            response = respond(request, predicted, name, request_id)
+            payload, head_bytes = encode_answer(response, request)
+            if head_bytes is not None:
+                return None
+        except BadRequest:
+            return None
+        try:
+            self._keep(served, name, request_id, rows, predicted, started)
+        except Exception as error:  # not twice: the record may be written already
+            return self._refused(name, request_id, error)
+        return 200, payload
+
+    def _refused(self, name: str, request_id: str, error: Exception) -> tuple[int, bytes]:
+        """Log and count what went wrong; the status and the body to send."""
+        status, sentence = _explained(error)
+        self._keep_refusal(name, request_id, status, sentence)
+        return status, encode_json({"error": sentence})
+
     async def _guarded(
         self, answer: Inferring, parts: list[str], scope: Scope,
         receive: Receive, send: Send,
@@ -95,9 +129,8 @@ class DataPlane:
         except ClientGone:
             return
         except Exception as error:  # the door: everything becomes an answer
-            status, sentence = _explained(error)
-            headers, payload = [], encode_json({"error": sentence})
-            self._keep_refusal(name, request_id, status, sentence)
+            headers = []
+            status, payload = self._refused(name, request_id, error)
         await _send(send, status, payload, headers)
 
     def _served(self, name: str, parts: list[str]) -> Served:

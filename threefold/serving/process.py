@@ -21,6 +21,7 @@ from threefold.errors import Conflict, ThreefoldError
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
+KEEP_ALIVE_S = 75  # longer than the pools of clients keep an idle connection, so that they close first
 BACKLOG = 2048
 
 
@@ -153,13 +154,13 @@ def _run(root: Path, listener: socket.socket, endpoints: Sequence[str], *, attac
     import uvicorn
 
     from threefold.serving.app import create_app
-    from threefold.serving.wire import OneWriteProtocol
+    from threefold.serving.wire import ShortWay
 
     with listener:
         app = create_app(root, endpoints)
         config = uvicorn.Config(
-            app, http=OneWriteProtocol, loop=_loop(), lifespan="on", ws="none", access_log=False, proxy_headers=False,
-            log_level="warning", server_header=False, timeout_graceful_shutdown=5,
+            app, http=ShortWay, loop=_loop(), lifespan="on", ws="none", access_log=False, proxy_headers=False,
+            log_level="warning", server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=KEEP_ALIVE_S,
         )  # fmt: skip
         server = uvicorn.Server(config)
         if attached:

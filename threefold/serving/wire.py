@@ -1,59 +1,106 @@
-"""One answer, one write.
+"""The short way from the socket to the answer, for the request that nearly every client sends.
 
-uvicorn hands the head and the body of an answer to the transport one after the other, and uvloop sends each at once:
-two system calls, and a client that is woken twice. For an answer of a few hundred bytes that is half of the cost. Here
-the head waits for the first bytes of the body.
+A plain inference request that arrives whole in one piece, with nothing but ordinary headers, is answered right where
+it arrives: no scope, no task, one write. That halves what a single row costs. Everything else (a body in pieces,
+chunked or compressed, an unusual header, several requests at once, every other address) goes through uvicorn, which
+has the last word on what HTTP is. The short way never guesses: where it is not sure, it does not answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-HEAD = b"HTTP/1."
-
-
-class OneWrite:
-    """A transport that holds the head of an answer back until its body, or its end, comes."""
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        """Send some bytes, behind a head that waits."""
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(HEAD) and not data.startswith(b"HTTP/1.1 100"):
-            self._head = data
-            return
-        self._transport.write(data)
-
-    def flush(self) -> None:
-        """Send a head that nothing follows: the answer to HEAD, or one whose body was empty."""
-        if self._head:
-            data, self._head = self._head, b""
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Send what waits, then close."""
-        self.flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+PATH_BEGINS, PATH_ENDS = b"POST /v2/models/", b"/infer HTTP/1.1"
+# What the short way may meet. A header that could change what the request means is not among them.
+ORDINARY = frozenset((b"host", b"user-agent", b"accept", b"accept-encoding", b"content-type", b"content-length"))
 
 
-class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over such a transport."""
+class ShortWay(HttpToolsProtocol):
+    """uvicorn's protocol with the short way in front. The application offers it by a method `direct`."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client connected."""
-        super().connection_made(cast(asyncio.Transport, OneWrite(cast(asyncio.Transport, transport))))
+    _open = False  # uvicorn's parser stands inside a message
+    _head = b""  # the head last seen, and what it said: a client sends the same one again and again
+    _said: tuple[str, int] | None = None
 
-    def on_response_complete(self) -> None:
-        """An answer is whole."""
-        cast(OneWrite, self.transport).flush()
-        super().on_response_complete()
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if data.startswith(PATH_BEGINS) and self._idle():
+            end = data.find(b"\r\n\r\n") + 4
+            said = self._understood(data[:end]) if end > 3 else None
+            if said is not None and len(data) - end == said[1]:
+                answer = self.app.direct(said[0], data[end:])
+                if answer is not None:
+                    self._answer(*answer)
+                    return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """uvicorn's parser met the first byte of a message."""
+        self._open = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """uvicorn's parser met the last byte of a message."""
+        self._open = False
+        super().on_message_complete()
+
+    def _idle(self) -> bool:
+        """Whether nothing is under way on this connection: what comes now is the first byte of a request."""
+        done: bool = self.cycle is None or self.cycle.response_complete
+        return (
+            done
+            and not (self._open or self.pipeline or self.flow.write_paused or self.transport.is_closing())
+            and hasattr(self.app, "direct")
+        )
+
+    def _understood(self, head: bytes) -> tuple[str, int] | None:
+        """The endpoint and the length of the body; None where the head is not entirely ordinary."""
+        if head != self._head:
+            self._head, self._said = head, read_head(head)
+        return self._said
+
+    def _answer(self, status: int, payload: bytes) -> None:
+        self._unset_keepalive_if_required()
+        parts = [STATUS_LINE[status], b"content-type: application/json\r\ncontent-length: %d\r\n" % len(payload)]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        self.transport.write(b"".join((*parts, b"\r\n", payload)))
+        self.server_state.total_requests += 1
+        loop: asyncio.AbstractEventLoop = self.loop
+        self.timeout_keep_alive_task = loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+
+def read_head(head: bytes) -> tuple[str, int] | None:
+    """The endpoint and the length of the body that the head of a request names; None where anything is unusual.
+
+    >>> read_head(b"POST /v2/models/demo/infer HTTP/1.1\\r\\nHost: here\\r\\nContent-Length: 12\\r\\n\\r\\n")
+    ('demo', 12)
+    >>> read_head(b"POST /v2/models/demo/infer HTTP/1.1\\r\\nHost: here\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
+    """
+    first, *lines = head[:-4].split(b"\r\n")
+    name = first[len(PATH_BEGINS) : -len(PATH_ENDS)]
+    if not first.endswith(PATH_ENDS) or not _plain_name(name):
+        return None
+    headers: dict[bytes, bytes] = {}
+    for line in lines:
+        key, colon, value = line.partition(b":")
+        key, value = key.lower(), value.strip(b" \t")
+        if not colon or key in headers or not _harmless(key, value):
+            return None
+        headers[key] = value
+    length = headers.get(b"content-length", b"")
+    if b"host" not in headers or not length.isdigit() or len(length) > 9:
+        return None
+    return name.decode(), int(length)
+
+
+def _plain_name(name: bytes) -> bool:
+    return name.isascii() and name.replace(b"-", b"").replace(b"_", b"").replace(b".", b"").isalnum()
+
+
+def _harmless(key: bytes, value: bytes) -> bool:
+    if not value.isascii() or any(byte < 32 or byte == 127 for byte in value):
+        return False
+    return key in ORDINARY or (key == b"connection" and value.lower() == b"keep-alive")
