@@ -124,5 +124,8 @@ def _codes(known: pl.Series) -> np.ndarray:
 
 
 def _numbers(values: pl.Series, kind: str) -> np.ndarray:
-    numbers = values.cast(pl.String).str.len_chars() if kind == "text" else values
-    return numbers.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    if kind == "text":
+        values = values.cast(pl.String).str.len_chars()
+    elif not values.dtype.is_numeric():
+        values = values.cast(pl.Float64, strict=False)
+    return values.to_numpy().astype(np.float64)  # null becomes NaN; half the time of doing it in Polars

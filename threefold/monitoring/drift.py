@@ -73,8 +73,8 @@ def _sentence(column: Column, drift: Drift, values: pl.Series, limit: float, psi
     if drift.unseen >= 0.02:
         what = "outside what training saw" if column.kind != "category" else "of kinds training did not know"
         more.append(f"{drift.unseen:.0%} {what}")
-    middle = _median(column, values)
-    if middle is not None and column.middle is not None and drift.score > limit / 2:
+    middle = _median(column, values) if drift.score > limit / 2 else None
+    if middle is not None and column.middle is not None:
         more.append(f"median {column.middle:.4g} → {middle:.4g}")
     return f"{column.name}: {how}" + (f"; {', '.join(more)}" if more else "")
 

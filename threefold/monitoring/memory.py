@@ -15,18 +15,23 @@ from threefold.store import Store, Writer
 from threefold.store.schema import alerts, log_segments, windows
 
 OPEN = ("open", "acknowledged")
+RECENT = 20  # alerts looked at for the budget of pages
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A window as it was judged last.
+class Mark:
+    """A window that was judged, without what was found.
 
     Attributes:
+        start, end: data time, as in its report.
         seen: up to which entry of the log, by the moment of its ingestion.
     """
 
-    report: WindowReport
+    start: str
+    end: str
     seen: str
+    rows: int
+    labelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,6 @@ class State:
     """What is known before a look.
 
     Attributes:
-        windows: the newest ones, in order of time.
         open: alerts that are open.
         recent: the last alerts, open or not.
         end: of the newest window, data time; None before the first.
@@ -52,7 +56,6 @@ class State:
         log: up to where the log goes.
     """
 
-    windows: tuple[Stored, ...]
     open: tuple[Alert, ...]
     recent: tuple[Alert, ...]
     end: datetime | None
@@ -60,21 +63,38 @@ class State:
     log: str
 
 
-def read_state(store: Store, endpoint: str, newest: int) -> State:
-    """The newest windows, the alerts, and how far the log goes, as one consistent picture."""
+def read_state(store: Store, endpoint: str) -> State:
+    """How far the windows and the log go, and the alerts, as one consistent picture."""
+    mine = windows.c.endpoint == endpoint
+    newest = select(alerts).where(alerts.c.endpoint == endpoint).order_by(alerts.c.opened_at.desc(), alerts.c.id)
     with store.read() as connection:
-        rows = connection.execute(
-            select(windows).where(windows.c.endpoint == endpoint).order_by(windows.c.start.desc()).limit(newest)
-        ).all()
-        told = connection.execute(
-            select(alerts).where(alerts.c.endpoint == endpoint).order_by(alerts.c.opened_at.desc())
-        ).all()
-        seen = connection.scalar(select(func.max(windows.c.at)).where(windows.c.endpoint == endpoint))
+        end, seen = connection.execute(select(func.max(windows.c.end), func.max(windows.c.at)).where(mine)).one()
         log = connection.scalar(select(func.max(log_segments.c.created_at)).where(log_segments.c.endpoint == endpoint))
-    stored = tuple(Stored(from_plain(row.body, WindowReport), row.at) for row in reversed(rows))
-    end = max((datetime.fromisoformat(one.report.end) for one in stored), default=None)
-    standing = tuple(_alert(row) for row in reversed(told) if row.status in OPEN)
-    return State(stored, standing, tuple(_alert(row) for row in told[:10]), end, seen or "", log or "")
+        recent = tuple(_alert(row) for row in connection.execute(newest.limit(RECENT)))
+        standing = tuple(_alert(row) for row in connection.execute(newest.where(alerts.c.status.in_(OPEN))))
+    return State(standing[::-1], recent, datetime.fromisoformat(end) if end else None, seen or "", log or "")
+
+
+def read_marks(store: Store, endpoint: str, newest: int | None = None) -> tuple[Mark, ...]:
+    """The newest windows, or all of them, in order of time."""
+    c = windows.c
+    query = (
+        select(c.start, c.end, c.at, c.body["rows"].as_integer(), c.body["labelled"].as_integer())
+        .where(c.endpoint == endpoint)
+        .order_by(c.start.desc())
+        .limit(newest)
+    )
+    with store.read() as connection:
+        return tuple(Mark(*row) for row in reversed(connection.execute(query).all()))
+
+
+def read_reports(store: Store, endpoint: str, starts: Iterable[str]) -> dict[str, WindowReport]:
+    """The reports of some windows, by their start."""
+    query = select(windows.c.start, windows.c.body).where(
+        windows.c.endpoint == endpoint, windows.c.start.in_(list(starts))
+    )
+    with store.read() as connection:
+        return {row.start: from_plain(row.body, WindowReport) for row in connection.execute(query)}
 
 
 def read_segments(store: Store, endpoint: str, *, after: str, until: datetime | None = None) -> list[Segment]:
@@ -100,17 +120,17 @@ def newest_prediction(store: Store, endpoint: str) -> datetime | None:
 
 
 def save(
-    store: Store, endpoint: str, state: State, reports: Sequence[WindowReport], decision: Decision, log: str
+    store: Store, endpoint: str, marks: Sequence[Mark], reports: Sequence[WindowReport], decision: Decision, log: str
 ) -> bool:
     """Keep what a look brought, in one transaction with its events.
 
     Args:
-        state: what the look started from.
+        marks: the windows as the look found them.
         log: up to where the look saw the log.
     Returns:
         False when another process judged these windows in the meantime; then nothing was kept.
     """
-    known = {(one.report.start, one.report.end): one.seen for one in state.windows}
+    known = {(one.start, one.end): one.seen for one in marks}
     with store.write() as tx:
         if _moved_on(tx, endpoint, known, reports):
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,11 +11,11 @@ import polars as pl
 from threefold.design.canvas import Canvas
 from threefold.errors import NotFound
 from threefold.monitoring import memory, notify
-from threefold.monitoring.alerts import decide
-from threefold.monitoring.memory import Segment, State, Stored
+from threefold.monitoring.alerts import TOGETHER, decide
+from threefold.monitoring.memory import Mark, Segment, State
 from threefold.monitoring.promises import Promises
 from threefold.monitoring.rules import MATURE
-from threefold.monitoring.windows import labelled_share, main_version, summarise
+from threefold.monitoring.windows import main_version, relabel, summarise
 from threefold.records import Alert, WindowReport
 from threefold.serving import log
 from threefold.store import Store
@@ -99,29 +99,42 @@ def floor(moment: datetime, window: timedelta) -> datetime:
 def _look(store: Store, canvas: Canvas, endpoint: str, until: datetime | None) -> WatchResult | None:
     """One look; None when another process was faster."""
     window = canvas.watch.window
-    state = memory.read_state(store, endpoint, memory.shelf_life(window))
+    state = memory.read_state(store, endpoint)
     last = until or memory.newest_prediction(store, endpoint)
-    span = _span(store, endpoint, state, floor(last, window), window) if last is not None else None
+    full = floor(last, window) if last is not None else None
+    if full is None or (state.log == state.seen and state.end is not None and full <= state.end):
+        return WatchResult((), (), state.open)
+    marks = memory.read_marks(store, endpoint, memory.shelf_life(window))
+    span = _span(store, endpoint, state, marks, full, window)
+    if span is not None and marks and span.start.isoformat() < marks[0].start:  # rows of long ago came in
+        marks = memory.read_marks(store, endpoint)
+        span = _span(store, endpoint, state, marks, full, window)
     if span is None:
         return WatchResult((), (), state.open)
+    known = memory.read_reports(store, endpoint, {one.start for one in marks[-_past(canvas) :]} | span.stale)
     promises = Promises(store, canvas.project)
-    reports = tuple(_judge(store, canvas, endpoint, span, state, promises))
+    reports = tuple(_judge(store, canvas, endpoint, span, known, promises))
     if not reports:
         return WatchResult((), (), state.open)
-    before = {one.report.start: one.report for one in state.windows}
-    together = {**before, **{one.start: one for one in reports}}
+    together = known | {one.start: one for one in reports}
     decision = decide(
         [together[start] for start in sorted(together)],
         canvas.watch,
         promises.task(reports),
         state.open,
-        before={one.start: before.get(one.start) for one in reports},
+        before={one.start: known.get(one.start) for one in reports},
         recent=state.recent,
         importances=promises.importances(),
     )
-    if not memory.save(store, endpoint, state, reports, decision, state.log):
+    if not memory.save(store, endpoint, marks, reports, decision, state.log):
         return None
     return WatchResult(reports, decision.opened, decision.open)
+
+
+def _past(canvas: Canvas) -> int:
+    """How many windows back a decision looks: a week, and some more for windows that could not be judged."""
+    _, k = canvas.watch.persist
+    return max(k, TOGETHER // canvas.watch.window) + 2 * k + 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +144,17 @@ class _Span:
     start: datetime
     end: datetime
     stale: frozenset[str]  # starts of judged windows that may read differently now
+    settled: frozenset[str]  # starts of judged windows that do not
 
 
-def _span(store: Store, endpoint: str, state: State, full: datetime, window: timedelta) -> _Span | None:
+def _span(
+    store: Store, endpoint: str, state: State, marks: Sequence[Mark], full: datetime, window: timedelta
+) -> _Span | None:
     """What to read again; None when nothing can have changed."""
-    if state.log == "" or (state.log == state.seen and state.end is not None and full <= state.end):
-        return None
-    oldest = min((one.seen for one in state.windows), default="")
+    oldest = min((one.seen for one in marks), default="")
     segments = memory.read_segments(store, endpoint, after=oldest, until=state.end)
-    stale = [one for one in state.windows if _stale(one, segments, state)]
-    starts = [datetime.fromisoformat(one.report.start) for one in stale]
+    stale = [one for one in marks if _stale(one, segments, state)]
+    starts = [datetime.fromisoformat(one.start) for one in stale]
     for segment in segments:
         if segment.kind == "predictions":
             first = segment.first if segment.ingested > state.seen else max(segment.first, state.end or segment.first)
@@ -148,37 +162,39 @@ def _span(store: Store, endpoint: str, state: State, full: datetime, window: tim
                 starts.append(floor(first, window))
     if not starts:
         return None
-    ends = [datetime.fromisoformat(one.report.end) for one in stale]
-    return _Span(min(starts), max([full, *ends]), frozenset(one.report.start for one in stale))
+    ends = [datetime.fromisoformat(one.end) for one in stale]
+    again = frozenset(one.start for one in stale)
+    return _Span(min(starts), max([full, *ends]), again, frozenset(one.start for one in marks) - again)
 
 
-def _stale(stored: Stored, segments: Sequence[Segment], state: State) -> bool:
-    report = stored.report
-    start, end = datetime.fromisoformat(report.start), datetime.fromisoformat(report.end)
-    late = [one for one in segments if one.ingested > stored.seen]
+def _stale(mark: Mark, segments: Sequence[Segment], state: State) -> bool:
+    """Whether rows or labels came that may change what a window said."""
+    start, end = datetime.fromisoformat(mark.start), datetime.fromisoformat(mark.end)
+    late = [one for one in segments if one.ingested > mark.seen]
     if any(one.kind == "predictions" and one.first < end and one.last >= start for one in late):
         return True
-    if report.labelled >= report.rows or not any(one.kind == "feedback" for one in late):
+    if mark.labelled >= mark.rows or not any(one.kind == "feedback" for one in late):
         return False
-    newest = state.end or end
-    return labelled_share(report) < MATURE or newest - end <= MENDED * (end - start)
+    return mark.labelled < MATURE * mark.rows or (state.end or end) - end <= MENDED * (end - start)
 
 
 def _judge(
-    store: Store, canvas: Canvas, endpoint: str, span: _Span, state: State, promises: Promises
+    store: Store, canvas: Canvas, endpoint: str, span: _Span, known: Mapping[str, WindowReport], promises: Promises
 ) -> Iterator[WindowReport]:
     """The reports of the windows in a span that are new or read differently now."""
     window = canvas.watch.window
-    known = {one.report.start: one.report for one in state.windows}
     rows = _labelled_rows(store, endpoint, span).with_columns(_starts(window))
     for (start,), part in rows.group_by(START, maintain_order=True):
         assert isinstance(start, datetime)
         old = known.get(start.isoformat())
-        if start + window > span.end or (old is not None and _same(old, part, span.stale)):
+        if start + window > span.end or start.isoformat() in span.settled:
             continue
         number = main_version(part)
         judged = promises.of(number) if number is not None else None
-        yield summarise(part, judged, start, start + window, endpoint=endpoint, watching=canvas.watch)
+        if old is None or old.rows != part.height:
+            yield summarise(part, judged, start, start + window, endpoint=endpoint, watching=canvas.watch)
+        elif old.labelled != part["label"].count():
+            yield relabel(old, part, judged, canvas.watch)
 
 
 def _starts(window: timedelta) -> pl.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import sqrt
 
@@ -90,6 +90,15 @@ def summarise(
         checks=_checks(rows) | {name: own.height for name in missing},
         latency_ms=_latency(rows),
     )
+
+
+def relabel(old: WindowReport, rows: pl.DataFrame, judged: Judged | None, watching: Watching) -> WindowReport:
+    """The same window with more labels: its rows are the same, and so is all that does not hang on labels."""
+    days = (datetime.fromisoformat(old.end) - datetime.fromisoformat(old.start)).total_seconds() / DAY_S
+    own = rows.filter(_by_model() & (pl.col("version") == judged.number)) if judged else rows.clear()
+    told = _metrics(own, judged, watching, days) if judged else {}
+    kept = {name: value for name, value in old.metrics.items() if name.startswith(GONE)}
+    return replace(old, labelled=int(rows["label"].count()), metrics=kept | told)
 
 
 def judged_version(report: WindowReport) -> int | None:
