@@ -1,6 +1,7 @@
 # make demo     the whole story on a year of real data; sets itself up the first time
 # make test     everything the tests need, then all tests
 # make check    what CI runs beside the tests: format, lint, strict types, the order of the rooms
+# make docs     write docs/reference.md again from the code
 # make lock     write the locks again from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
 # make clean    remove what make has made
 
@@ -14,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --no-sources --universal --
 	--python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
 	--overrides requirements/overrides.txt $(UPGRADE) pyproject.toml
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.ready-demo
@@ -30,6 +31,9 @@ check: .venv/.ready-dev
 	$(BIN)/mypy || failed=1; \
 	$(BIN)/python -m pytest tests/test_layers.py || failed=1; \
 	exit $$failed
+
+docs: .venv/.ready-dev
+	@$(BIN)/python docs/make_reference.py
 
 .venv/.made:
 	@test -n "$(PYTHON)" || { echo "Threefold needs Python 3.11 or newer, and none is on the PATH." \
