@@ -2,10 +2,9 @@
 
 import pytest
 
-from threefold.design.gates import METRICS, parse_gate
+from threefold.design.gates import parse_gate
 from threefold.errors import ThreefoldError
 from threefold.records import Gate
-from threefold.training import metrics
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,3 @@ def test_a_gate_that_cannot_be_read_is_answered_with_the_nearest_one(name: str, 
     with pytest.raises(ThreefoldError) as caught:
         parse_gate(name, limit)
     assert do in caught.value.do
-
-
-def test_every_metric_of_the_training_room_can_be_a_gate():
-    assert set(metrics.names()) <= set(METRICS)

@@ -32,9 +32,16 @@ def page(text: str, root: Path = Path("/nowhere")) -> str:
     return render(parse(text, root / "threefold.yaml"))
 
 
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the functions that the canvas names."""
+    (tmp_path / "model.py").write_text("def carrier_late_rate(training): ...\ndef forest(task): ...\n")
+    return tmp_path
+
+
 @pytest.mark.parametrize("text", [CANVAS, SMALL])
-def test_a_page_asks_for_nothing_from_outside(text: str):
-    html = page(text)
+def test_a_page_asks_for_nothing_from_outside(text: str, project: Path):
+    html = page(text, project)
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|url\(|@import|<script""", html)
     assert "default-src 'none'" in html
 
@@ -47,16 +54,16 @@ def test_a_page_asks_for_nothing_from_outside(text: str):
         "&gt; 0.07", "known only at arrived_<wbr>at", "10% of the rows, the newest,", "human oversight",
     ],
 )  # fmt: skip
-def test_a_page_says_what_the_canvas_says(said: str):
-    assert said in page(CANVAS)
+def test_a_page_says_what_the_canvas_says(said: str, project: Path):
+    assert said in page(CANVAS, project)
 
 
-def test_what_a_person_wrote_is_text_and_never_markup():
-    assert "Airport &lt;operations&gt;" in page(CANVAS)
+def test_what_a_person_wrote_is_text_and_never_markup(project: Path):
+    assert "Airport &lt;operations&gt;" in page(CANVAS, project)
 
 
-def test_a_password_in_a_source_is_not_shown():
-    assert "secret" not in page(CANVAS)
+def test_a_password_in_a_source_is_not_shown(project: Path):
+    assert "secret" not in page(CANVAS, project)
     assert without_password("data/a@b:c.csv") == "data/a@b:c.csv"
 
 
@@ -65,9 +72,9 @@ def test_a_page_says_what_is_missing():
     assert "Nobody has judged it yet" in page(SMALL)
 
 
-def test_the_feature_views_of_the_project_are_named_without_running_them(tmp_path: Path):
-    (tmp_path / "features.py").write_text("raise SystemExit\ndef carrier_lately(flights): pass\ndef _own(): pass\n")
-    html = page(CANVAS, tmp_path)
+def test_the_feature_views_of_the_project_are_named_without_running_them(project: Path):
+    (project / "features.py").write_text("raise SystemExit\ndef carrier_lately(flights): pass\ndef _own(): pass\n")
+    html = page(CANVAS, project)
     assert "carrier lately" in html
     assert "_own" not in html
 

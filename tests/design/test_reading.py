@@ -146,6 +146,9 @@ def test_all_findings_come_at_once_in_the_order_of_the_lines():
         ("train: [linear]", "'train' is a list", "write keys with values below it"),
         ("train: {budget: }", "'train.budget' has no value", "give it one, or remove the key"),
         ("train: {baseline: 50 %}", "'train.baseline' is '50 %'", "write 'prior', 'rate by <column>'"),
+        ("train: {baseline: carrier_rate}", "no function of model.py is named 'carrier_rate'", "prior, rate by <column>"),
+        ("train: {baseline: piror}", "no function of model.py is named 'piror'", "did you mean 'prior'?"),
+        ("train: {candidates: [linaer]}", "no candidate is named 'linaer'", "did you mean 'linear'?"),
         ("train: {metric: roc_auk}", "'train.metric' is 'roc_auk'", "did you mean 'roc_auc'?"),
         ("value: {mistakes: {false_positive: much}}", "'value.mistakes.false_positive' is 'much'", "write an amount of money such as 40 USD"),
         ("value: {mistakes: {false_positive: 4 USD, false_negative: 5 EUR}}", "two currencies: EUR and USD", "one currency"),
@@ -230,6 +233,20 @@ def test_a_check_of_the_project_may_be_a_gate(tmp_path: Path):
     (tmp_path / "checks.py").write_text("def calm_on_holidays(test):\n    return 0.9\n")
     (gate,) = read(SMALL + 'accept: {calm_on_holidays: ">= 0.5"}\n', tmp_path).accept
     assert gate.metric == "calm_on_holidays"
+
+
+def test_what_model_py_offers_may_be_baseline_and_candidate(tmp_path: Path):
+    (tmp_path / "model.py").write_text("def usual_rate(training): ...\nclass Forest: ...\n")
+    train = "train: {baseline: usual_rate, candidates: [linear, Forest]}\n"
+    assert read(SMALL + train, tmp_path).train.candidates == ("linear", "Forest")
+    ((_, what, do),) = findings(SMALL + train.replace("usual_rate", "usul_rate"), tmp_path)
+    assert "'usul_rate'" in what
+    assert "did you mean 'usual_rate'?" in do
+
+
+def test_a_model_py_that_is_no_python_is_left_to_its_import(tmp_path: Path):
+    (tmp_path / "model.py").write_text("def usual_rate(:\n")
+    assert read(SMALL + "train: {baseline: usual_rate}\n", tmp_path).train.baseline == "usual_rate"
 
 
 def test_a_canvas_is_loaded_with_the_digest_of_its_bytes(tmp_path: Path):

@@ -7,16 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from threefold.design.offered import METRICS, metric_named
 from threefold.design.units import Unfit, quantity
 from threefold.design.words import nearest, plain_key
 from threefold.errors import ThreefoldError
 from threefold.records import Gate
 
-# The metrics of the training room. It stands later, so a test there checks that none is missing here.
-METRICS = (
-    "roc_auc", "log_loss", "brier", "calibration_error", "calibration_gap", "accuracy", "precision", "recall", "f1",
-    "macro_f1", "cost per prediction", "rmse", "mae", "r2",
-)  # fmt: skip
 COST = "cost per prediction"
 # What is measured on the packaged model rather than on its answers -> unit of the limit.
 MEASURES = {"latency p50": "ms", "latency p99": "ms", "parity": "", "size": "bytes"}
@@ -115,7 +111,7 @@ def _in_unit(number: float, unit: str, metric: str) -> tuple[float, str]:
 
 def _metric(word: str, further: tuple[str, ...], after: str = "", before: str = "") -> str:
     known = (*METRICS, *further)
-    same = next((one for one in known if plain_key(one) == plain_key(word)), None)
+    same = next((one for one in further if plain_key(one) == plain_key(word)), None) or metric_named(word)
     if same is not None:
         return same
     near = nearest(word, known)

@@ -9,32 +9,54 @@ import yaml
 
 from threefold.design import values as v
 from threefold.design.canvas import Retraining, Serving, Training, Watching
-from threefold.design.gates import COST, METRICS, make_gate, parse_limit, parse_subject
+from threefold.design.gates import COST, make_gate, parse_limit, parse_subject
 from threefold.design.nodes import Block
+from threefold.design.offered import CANDIDATES, METRICS, metric_named, plugged_in
 from threefold.design.units import Unfit
-from threefold.design.words import nearest, plain_key
+from threefold.design.words import advise, nearest, plain_key
 from threefold.records import Gate
 
 REASONS = ("drift", "decay", "calibration", "new data")
 
 
-def train(block: Block) -> Training:
-    """How models are built."""
+def train(block: Block, own: tuple[str, ...] | None) -> Training:
+    """How models are built. `own`: the functions and classes of model.py; None where it cannot be read."""
     default = Training()
     budget = block.read("budget", v.positive_duration, None)
     result = Training(
         baseline=block.read("baseline", _baseline, default.baseline),
         candidates=block.read("candidates", v.texts, default.candidates),
         budget_s=budget.total_seconds() if budget else default.budget_s,
-        metric=block.read("metric", v.one_of(*METRICS), None),
+        metric=block.read("metric", _metric, None),
         folds=block.read("folds", v.whole(2, 100), default.folds),
         seed=block.read("seed", v.whole(0, 2**31 - 1), default.seed),
         window=block.read("window", v.positive_duration, None),
     )
     if not result.candidates:
         block.wrong("candidates", "'train.candidates' is empty", "name at least one, such as [linear, boosting]")
+    if own is not None:
+        _check_names(block, result, own)
     block.close()
     return result
+
+
+def _check_names(block: Block, training: Training, own: tuple[str, ...]) -> None:
+    """Names that neither we, nor a plug-in, nor the project's model.py brings."""
+    if training.baseline != "prior" and not training.baseline.startswith("rate by ") and training.baseline not in own:
+        what = f"no function of model.py is named '{training.baseline}', the baseline"
+        block.wrong("baseline", what, advise(training.baseline, ("prior", "rate by <column>", *own), "there is"))
+    for name in training.candidates:
+        known = (*CANDIDATES, *own)
+        if name not in known and name not in (plugged := plugged_in("candidate")):
+            block.wrong("candidates", f"no candidate is named '{name}'", advise(name, (*known, *plugged), "there are"))
+
+
+def _metric(node: yaml.Node) -> str:
+    word = v.text(node)
+    found = metric_named(word)
+    if found is None:
+        raise Unfit(f"one of: {', '.join(METRICS)}", nearest(word, METRICS))
+    return found
 
 
 def _baseline(node: yaml.Node) -> str:
@@ -102,7 +124,7 @@ def _drops(block: Block) -> dict[str, float]:
     drops = {}
     for name in [name for name in block.names() if plain_key(name).endswith(" drop")]:
         word = plain_key(name).removesuffix(" drop")
-        metric = next((one for one in METRICS if plain_key(one) == word), None)
+        metric = metric_named(word)
         limit = block.read(name, v.number(0, 1e12, "0.05"), 0.0)
         if metric is None:
             near = nearest(word, METRICS)

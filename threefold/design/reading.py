@@ -74,7 +74,7 @@ def _canvas(node: yaml.Node, file: Path, text: str, findings: Findings) -> Canva
         value=value,
         data=data,
         predict=task_blocks.predict(top, data, made),
-        train=life_blocks.train(top.block("train")),
+        train=life_blocks.train(top.block("train"), _own_models(root)),
         accept=life_blocks.accept(top.block("accept"), public_names(root / "checks.py"), value.currency),
         serve=life_blocks.serve(top.block("serve")),
         watch=life_blocks.watch(top.block("watch")),
@@ -84,6 +84,13 @@ def _canvas(node: yaml.Node, file: Path, text: str, findings: Findings) -> Canva
     )
     top.close(task_blocks.homes())
     return canvas
+
+
+def _own_models(root: Path) -> tuple[str, ...] | None:
+    """What model.py offers; None where there is one that cannot be read, which its import will report."""
+    file = root / "model.py"
+    names = public_names(file)
+    return names if names or not file.is_file() else None
 
 
 def _version_fits(top: Block) -> bool:
