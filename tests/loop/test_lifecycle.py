@@ -6,9 +6,10 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from threefold.errors import DataError, GateFailed, LeakError, NotFound, Refused, StepFailed
+from threefold.errors import DataError, GateFailed, LeakError, NotFound, Refused, StepFailed, ThreefoldError
 from threefold.loop import lifecycle
 from threefold.loop.project import Project
+from threefold.pipeline import runs
 from threefold.registry import evidence, releases, versions
 from threefold.serving import routing
 
@@ -187,8 +188,16 @@ def test_regression_and_several_classes_turn_the_same_way(make_project: Make) ->
     turn = lifecycle.turn(make_project(numbers), stage="train")
     assert turn.outcome.value("task").problem == "regression"
     classes = CANVAS.replace("target: late", "target: depot").replace("[late]", "[late, depot]")
-    turn = lifecycle.turn(make_project(classes.replace("rate by depot", "prior")), stage="train")
+    classes = classes.replace('roc_auc: ">= 0.6"', 'macro_f1: ">= 0"').replace("rate by depot", "prior")
+    turn = lifecycle.turn(make_project(classes), stage="train")
     assert turn.outcome.value("task").problem == "multiclass"
+
+
+def test_a_gate_that_does_not_fit_the_problem_is_refused_before_anything_is_trained(make_project: Make) -> None:
+    project = make_project(CANVAS.replace("roc_auc", "rmse"))
+    with pytest.raises(ThreefoldError, match="rmse"):
+        lifecycle.turn(project)
+    assert not runs.list_runs(project.store, kind="candidate")
 
 
 def test_any_object_with_fit_and_predict_may_be_a_candidate(make_project: Make) -> None:

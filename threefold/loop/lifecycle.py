@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from threefold.design.canvas import CommandStep, Source
+from threefold.design.canvas import CommandStep, Source, Training
 from threefold.errors import GateFailed, NotFound, Refused
 from threefold.features.views import View, collect
 from threefold.loop import steps as does
@@ -191,7 +191,8 @@ def _feature_steps(project: Project, tables: Mapping[str, str]) -> list[Step]:
         Step("sealed", does.make_features, inputs={"rows": "split.test", **frames}, params=shape, **common),
         Step(
             "task", does.pose_task, inputs={"training": "features"},
-            params={"prediction": canvas.predict, "value": canvas.value}, **common,
+            params={"prediction": canvas.predict, "value": canvas.value, "gates": canvas.accept},
+            given={"views": found, "checks": project.code.functions("checks")}, code=code, stage="features",
         ),
     ]  # fmt: skip
 
@@ -211,12 +212,12 @@ def _training_steps(project: Project, on_progress: Callable[[str], None] | None)
         "code": code_state(project),
     }  # fmt: skip
     baseline = Step(
-        "baseline", does.fit_heuristic, inputs=inputs, params={"training": train}, given={"project": own},
+        "baseline", does.fit_heuristic, inputs=inputs, params={"baseline": train.baseline}, given={"project": own},
         code=_own_code(own, train.baseline), stage="train",
     )  # fmt: skip
     fits = [
         Step(
-            f"train/{name}", does.fit, inputs=inputs, params={"candidate": name, "training": train}, given=given,
+            f"train/{name}", does.fit, inputs=inputs, params={"candidate": name, "training": _share(train, name)}, given=given,
             code=_own_code(own, name), outputs=("model", "report"), stage="train",
         )
         for name in train.candidates
@@ -227,6 +228,11 @@ def _training_steps(project: Project, on_progress: Callable[[str], None] | None)
         outputs=("model", "report"), stage="train",
     )  # fmt: skip
     return [baseline, *fits, choose]
+
+
+def _share(train: Training, name: str) -> Training:
+    """What matters to one candidate: another baseline must not train it again."""
+    return replace(train, baseline="prior", candidates=(name,), budget_s=train.budget_s / len(train.candidates))
 
 
 def _own_code(functions: Mapping[str, Callable[..., Any]], name: str) -> tuple[Any, ...]:

@@ -151,19 +151,28 @@ def guard_features(
     return "no feature knows the future"
 
 
-def pose_task(training: pl.DataFrame, views: tuple[View, ...], prediction: Prediction, value: Value) -> TaskSpec:
-    """What is predicted from what."""
-    return infer_task(training, prediction, building.specs(training, views), value)
+def pose_task(
+    training: pl.DataFrame,
+    views: tuple[View, ...],
+    prediction: Prediction,
+    value: Value,
+    gates: tuple[Gate, ...],
+    checks: Mapping[str, Callable[..., Any]],
+) -> TaskSpec:
+    """What is predicted from what; a gate that does not fit it is refused now, before anything is trained."""
+    task = infer_task(training, prediction, building.specs(training, views), value)
+    acceptance.validate(gates, task, checks)
+    return task
 
 
 # ---------------------------------------------------------------------------------------------------- training
 
 
 def fit_heuristic(
-    training_set: pl.DataFrame, task: TaskSpec, training: Training, project: Mapping[str, Callable[..., Any]]
+    training_set: pl.DataFrame, task: TaskSpec, baseline: str, project: Mapping[str, Callable[..., Any]]
 ) -> Lookup:
     """The heuristic to beat; in serving it is the fallback."""
-    return fit_baseline(training.baseline, training_set, task, project)
+    return fit_baseline(baseline, training_set, task, project)
 
 
 def fit(
@@ -179,9 +188,8 @@ def fit(
 ) -> dict[str, Any]:
     """Search, cross-validate and fit one candidate, as a run of its own. Outputs: model and report."""
     with runs.recorded(store, project=project_name, kind="candidate", name=candidate, code=code) as run:
-        share = training.budget_s / len(training.candidates)
         model, report = fit_candidate(
-            candidate, training_set, task, training, share, project, on_progress, run_id=run.id
+            candidate, training_set, task, training, training.budget_s, project, on_progress, run_id=run.id
         )
         run.params(report.params)
         run.metrics(report.metrics)
@@ -232,6 +240,7 @@ def accept(
     task = model.task
     y = encode_target(test, task)
     scores = scorer.score(bundles.columns_of(test, task))
+    rival = None if champion is None else _rival(store, champion, test)
     own = run_checks(
         checks, {"training": training_set, "test": test, "scores": scores, "y": y, "task": task, "model": model}
     )
@@ -244,22 +253,21 @@ def accept(
             threshold=model.threshold,
             frame=test,
             baseline_scores=baseline.score(test),
-            champion_scores=_champion_scores(store, champion, test),
+            champion_scores=None if rival is None else rival[0],
+            champion_threshold=None if rival is None else rival[1],
             measures={"parity": parity(model, scorer, test), **_measure(scorer, bundle, test, store)},
             checks=own,
         )
     )
 
 
-def _champion_scores(store: Store, digest: str | None, test: pl.DataFrame) -> np.ndarray | None:
-    """What the model in production says of the same rows; None where there is none or its inputs are others."""
-    if digest is None:
-        return None
+def _rival(store: Store, digest: str, test: pl.DataFrame) -> tuple[np.ndarray, float | None] | None:
+    """What the model in production says of the same rows, and its threshold; None where its inputs are others."""
     bundle = bundles.load_bundle(store, digest)
     if not {spec.name for spec in bundle.task.features} <= set(test.columns):
         return None
     scorer = Scorer.open(store.objects.get, bundle, key=store.key())
-    return scorer.score(bundles.columns_of(test, bundle.task))
+    return scorer.score(bundles.columns_of(test, bundle.task)), bundle.threshold
 
 
 def _measure(scorer: Scorer, bundle: Bundle, test: pl.DataFrame, store: Store) -> dict[str, float]:
