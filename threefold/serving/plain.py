@@ -58,7 +58,8 @@ class PlainReader:
         if numbers is None:
             return None
         texts = [_texts(inputs[name]) for name in self._columns.texts]
-        rows = Rows(count, checked_ids(ids, request_id, count), checked_times(times), numbers, texts, _NOTHING)
+        sent = None if ids is None else list(ids)
+        rows = Rows(count, checked_ids(sent, request_id, count), checked_times(times), numbers, texts, _NOTHING)
         return InferRequest([], request.id, request.parameters, request.outputs), request_id, rows
 
     def _several(self, body: bytes) -> tuple[Any, int] | None:
