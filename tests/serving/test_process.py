@@ -83,7 +83,7 @@ def test_a_store_that_cannot_be_read_is_said_by_whoever_starts(tmp_path):
 def test_the_server_brings_nothing_that_trains():
     code = (
         "import sys, threefold.serving.app, threefold.serving.process\n"
-        "print([name for name in ('sklearn', 'skl2onnx', 'scipy', 'alembic') if name in sys.modules])"
+        "print([name for name in ('sklearn', 'polars', 'skl2onnx', 'scipy', 'alembic', 'onnx') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
