@@ -151,8 +151,8 @@ def _span(
     store: Store, endpoint: str, state: State, marks: Sequence[Mark], full: datetime, window: timedelta
 ) -> _Span | None:
     """What to read again; None when nothing can have changed."""
-    oldest = min((one.seen for one in marks), default="")
-    segments = memory.read_segments(store, endpoint, after=oldest, until=state.end)
+    # Each look goes through all that the log held by then, so only what came after the last one can matter.
+    segments = memory.read_segments(store, endpoint, after=state.seen, until=state.end)
     stale = [one for one in marks if _stale(one, segments, state)]
     starts = [datetime.fromisoformat(one.start) for one in stale]
     for segment in segments:
@@ -170,7 +170,7 @@ def _span(
 def _stale(mark: Mark, segments: Sequence[Segment], state: State) -> bool:
     """Whether rows or labels came that may change what a window said."""
     start, end = datetime.fromisoformat(mark.start), datetime.fromisoformat(mark.end)
-    late = [one for one in segments if one.ingested > mark.seen]
+    late = [one for one in segments if one.ingested > state.seen]
     if any(one.kind == "predictions" and one.first < end and one.last >= start for one in late):
         return True
     if mark.labelled >= mark.rows or not any(one.kind == "feedback" for one in late):
