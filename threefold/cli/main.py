@@ -102,7 +102,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         show_error(error, as_json="--json" in words)
         code = error.exit_code
     except Exception as error:
-        if os.environ.get("THREEFOLD_TRACEBACK"):
+        if os.environ.get("THREEFOLD_TRACEBACK", "0") != "0":
             raise
         show_error(unexpected(error), as_json="--json" in words)
         code = 2

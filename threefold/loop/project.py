@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from threefold.design.canvas import Canvas
 from threefold.design.code import ProjectCode, load_code
 from threefold.design.reading import load
+from threefold.design.settings import value_of
 from threefold.store import Store
 
 STORE_FOLDER = ".threefold"
@@ -42,12 +42,13 @@ def open_project(start: Path, *, store: Path | None = None) -> Project:
 
     Args:
         start: the project's folder, or one inside it.
-        store: another folder for the store; default `<root>/.threefold`, or what THREEFOLD_STORE says.
+        store: another folder for the store; default is what the settings say.
     Raises:
         CanvasError, StepFailed, StoreError: the canvas, the code or the store cannot be used.
     """
     root = find_root(start.resolve())
     canvas = load(root)
     code = load_code(root)
-    folder = store or Path(os.environ.get("THREEFOLD_STORE") or root / STORE_FOLDER)
-    return Project(root, canvas, code, Store.open(folder))
+    opened = Store.open(root / value_of("store", canvas, store))
+    opened.actor = value_of("actor", canvas)
+    return Project(root, canvas, code, opened)

@@ -81,6 +81,7 @@ class Store:
         self.root = root
         self.url = url
         self.engine = engine
+        self.actor = ""  # who is named in the event log; empty: the user of the operating system
         self.objects = Objects(root / "objects")
         self._key: bytes | None = None
 
@@ -177,7 +178,7 @@ class Store:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 else:
                     connection.execute(select(func.pg_advisory_xact_lock(0x3F01D)))
-                yield Writer(connection, actor or _actor())
+                yield Writer(connection, actor or self.actor or _actor())
                 connection.commit()
         except DatabaseError as error:
             if isinstance(error, IntegrityError):
