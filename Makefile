@@ -22,7 +22,7 @@ demo: .venv/.ready-demo
 	@$(BIN)/threefold demo $(ARGS)
 
 test: .venv/.ready-dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: .venv/.ready-dev
 	@failed=0; \
