@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -40,6 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 PACKAGE = Path(threefold.__file__).parent
+SPANNING = re.DOTALL | re.MULTILINE
 
 
 def text_of(name: str) -> str:
@@ -48,7 +50,7 @@ def text_of(name: str) -> str:
 
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of one language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, SPANNING)
 
 
 def nested(keys: list[str], value: Any) -> dict[str, Any]:
@@ -291,20 +293,8 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@dataclass(frozen=True)
-class Told:
-    """A page that was followed: its folder, and what each of its commands printed."""
-
-    folder: Path
-    shown: list[tuple[str, str]]  # command, output
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """The five-minute start, followed line by line."""
-    if not (shutil.which("bash") and shutil.which("curl")):
-        pytest.skip("the page needs bash and curl")
-    folder = tmp_path_factory.mktemp("start")
+def followed(folder: Path) -> dict[str, str]:
+    """The five-minute start, followed line by line in an empty folder: command -> what it printed."""
     commands = blocks(text_of("start.md"), "sh")
     script = ["set -e", "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for number, command in enumerate(commands):
@@ -314,8 +304,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Told:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    outputs = re.split(r"^<<< \d+$", done.stdout, flags=re.MULTILINE)[1:]
-    return Told(folder / "shop", list(zip(commands, outputs, strict=True)))
+    return dict(zip(commands, re.split(r"^<<< \d+$", done.stdout, flags=re.MULTILINE)[1:], strict=True))
 
 
 def plainly(line: str) -> str:
@@ -325,9 +314,10 @@ def plainly(line: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_five_minute_start_prints_what_it_shows(start: Told) -> None:
-    outputs = dict(start.shown)
-    shown = re.findall(r"^```sh\n(.*?)^```\n\n```text\n(.*?)^```$", text_of("start.md"), re.DOTALL | re.MULTILINE)
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="the page needs bash and curl")
+def test_the_five_minute_start_prints_what_it_shows(tmp_path: Path) -> None:
+    outputs = followed(tmp_path)
+    shown = re.findall(r"^```sh\n((?:(?!```)[^\n]*\n)+)```\n\n```text\n(.*?)^```$", text_of("start.md"), SPANNING)
     assert len(shown) > 8
     for command, promised in shown:
         printed = iter([plainly(line) for line in outputs[command].splitlines()])
@@ -336,20 +326,37 @@ def test_the_five_minute_start_prints_what_it_shows(start: Told) -> None:
             assert any(one.startswith(wanted) for one in printed), f"{line!r} was not printed:\n{outputs[command]}"
 
 
+SHOP = """
+threefold: 1
+project: shop
+data: {customers: customers.csv}
+predict: {target: churned, split: {test: 40%}}
+train: {candidates: [linear], budget: 1 s}
+"""
+
+
 @pytest.mark.slow
-def test_the_requests_of_the_serving_page_are_answered(start: Told) -> None:
-    named, protocol, labels = (json.loads(block) for block in blocks(text_of("serving.md"), "json"))
-    app = create_app(start.folder / ".threefold")
+def test_the_requests_of_the_serving_page_are_answered(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    rows = [f"{chance.choice(('basic', 'pro'))},{n % 60},{n % 6},{chance.random() * 6 < n % 6}" for n in range(300)]
+    (tmp_path / "customers.csv").write_text("\n".join(["plan,months,calls,churned", *rows]) + "\n")
+    (tmp_path / "threefold.yaml").write_text(SHOP)
+    project = open_project(tmp_path)
+    turn(project)
+    app = create_app(project.store.root)
 
-    async def ask(path: str, body: Any) -> httpx.Response:
+    async def ask(path: str, body: Any) -> int:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
-            return await client.post(path, json=body)
+            return (await client.post(path, json=body)).status_code
 
+    wishes = zip(
+        ("/predict/shop", "/v2/models/shop/infer", "/feedback"), blocks(text_of("serving.md"), "json"), strict=True
+    )
     try:
-        wishes = [("/predict/shop", named), ("/v2/models/shop/infer", protocol), ("/feedback", labels)]
-        assert [asyncio.run(ask(path, body)).status_code for path, body in wishes] == [200, 200, 200]
+        assert [asyncio.run(ask(path, json.loads(body))) for path, body in wishes] == [200, 200, 200]
     finally:
         app.close()
+        project.store.close()
 
 
 def test_every_path_of_the_server_is_on_the_serving_page() -> None:
