@@ -23,7 +23,12 @@ NOISY = 1 / 3  # of the limit, in terms of divergence; more noise than this mean
 
 
 def compare(
-    columns: Sequence[Column], window: pl.DataFrame, limit: float, usual: Mapping[str, float] | None = None
+    columns: Sequence[Column],
+    window: pl.DataFrame,
+    limit: float,
+    usual: Mapping[str, float] | None = None,
+    *,
+    min_rows: int = 0,
 ) -> tuple[Drift, ...]:
     """The drift of each column that stands in a window, furthest first.
 
@@ -33,9 +38,10 @@ def compare(
         limit: Jensen-Shannon distance from which on a column counts as drifted, 0 to 1.
         usual: column -> distance that windows of this length reached in training; a larger one than the limit takes
             its place.
+        min_rows: a smaller window gets distances but no verdict.
     """
     limits = [max(limit, (usual or {}).get(column.name, 0.0)) for column in columns]
-    found = [_one(column, _series(column, window), own) for column, own in zip(columns, limits, strict=True)]
+    found = [_one(column, _series(column, window), own, min_rows) for column, own in zip(columns, limits, strict=True)]
     named = _discovered([chance for _, chance in found])
     drifts = [replace(drift, drifted=drift.drifted and kept) for (drift, _), kept in zip(found, named, strict=True)]
     return tuple(sorted(drifts, key=lambda drift: -drift.score))
@@ -47,12 +53,12 @@ def _series(column: Column, window: pl.DataFrame) -> pl.Series:
     return pl.Series(column.name, [None] * window.height, dtype=pl.Float64 if column.kind == "number" else pl.String)
 
 
-def _one(column: Column, values: pl.Series, limit: float) -> tuple[Drift, float]:
+def _one(column: Column, values: pl.Series, limit: float, min_rows: int) -> tuple[Drift, float]:
     """The drift of one column, and the chance that sampling alone brings one as large."""
     current = bins.count(column, values)
     before, after = bins.merged(column, current)
     distance = detectors.measure(METHOD, before, after)
-    enough = distance.noise**2 <= NOISY * limit**2
+    enough = len(values) >= min_rows and distance.noise**2 <= NOISY * limit**2
     over = enough and distance.score > limit and distance.low > limit / 2
     known, rows = max(sum(column.counts), 1), max(len(values), 1)
     drift = Drift(

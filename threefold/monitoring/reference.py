@@ -17,7 +17,7 @@ from threefold.training.task import encode_target
 
 VERSION = 1
 AT = "_at"
-PREDICTION = "prediction"  # how the column of the scores is called
+PREDICTION = "the prediction"  # how the column of the scores is called; no feature has such a name
 
 
 @dataclass(frozen=True, slots=True)

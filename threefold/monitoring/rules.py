@@ -140,11 +140,12 @@ def answers(report: WindowReport, watching: Watching, task: TaskSpec) -> Reading
 
 
 def feature_drift(report: WindowReport, watching: Watching, task: TaskSpec) -> Reading | None:
-    """Whether features lie beyond the limit; the prediction stands among them once labels vouch for it."""
-    if not _enough(report, watching) or not report.drift:
+    """Whether features lie beyond the limit."""
+    features = [one for one in report.drift if one.column != PREDICTION]
+    if not _enough(report, watching) or not features:
         return None
-    moved = [one for one in report.drift if one.drifted]
-    furthest = max(report.drift, key=lambda one: one.score)
+    moved = [one for one in features if one.drifted]
+    furthest = max(features, key=lambda one: one.score)
     return Reading(report, furthest.score, watching.drift, 0.0, bool(moved), furthest.column, float(len(moved)))
 
 

@@ -112,11 +112,11 @@ def _unanswered(readings: Sequence[Reading], task: TaskSpec, watching: Watching,
 
 def _features(readings: Sequence[Reading], task: TaskSpec, watching: Watching, weights: Mapping[str, float]) -> Words:
     report = readings[-1].report
-    moved = _ranked([one for one in report.drift if one.drifted], weights)
     features = [one for one in report.drift if one.column != PREDICTION]
+    moved = _ranked([one for one in features if one.drifted], weights)
     sentence = (
-        f"{len([one for one in moved if one.column != PREDICTION])} of {len(features)} features lie beyond "
-        f"{watching.drift:g} of training, most {_names(moved)} ({_period(readings)})"
+        f"{len(moved)} of {len(features)} features lie beyond {watching.drift:g} of training, "
+        f"most {_names(moved)} ({_period(readings)})"
     )
     return sentence, "a new season or market, or a change upstream", "nothing while the quality holds"
 

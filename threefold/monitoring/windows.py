@@ -75,9 +75,9 @@ def summarise(
     """
     days = (end - start).total_seconds() / DAY_S
     own = rows.filter(_by_model() & (pl.col("version") == judged.number)) if judged else rows.clear()
-    drifts = _drift(own, judged, watching.drift, days) if judged else ()
+    drifts = _drift(own, judged, watching, days) if judged else ()
     told = _metrics(own, judged, watching, days) if judged else {}
-    missing = _missing(drifts, judged, days) if judged else {}
+    missing = _missing(drifts, judged, days, own.height) if judged else {}
     return WindowReport(
         endpoint=endpoint,
         start=start.isoformat(),
@@ -86,8 +86,8 @@ def summarise(
         labelled=int(rows["label"].count()),
         versions={str(number): count for number, count in sorted(_versions(rows).items())},
         drift=drifts,
-        metrics=told | {f"{name} {LIMIT}": limit for name, limit in missing.items()},
-        checks=_checks(rows) | {name: own.height for name in missing},
+        metrics=told | {f"{name} {LIMIT}": limit for name, (_, limit) in missing.items()},
+        checks=_checks(rows) | {name: rows_ for name, (rows_, _) in missing.items()},
         latency_ms=_latency(rows),
     )
 
@@ -129,7 +129,7 @@ def _versions(rows: pl.DataFrame) -> dict[int, int]:
     return {int(number): int(count) for number, count in counted.iter_rows()}
 
 
-def _drift(own: pl.DataFrame, judged: Judged, limit: float, days: float) -> tuple[Drift, ...]:
+def _drift(own: pl.DataFrame, judged: Judged, watching: Watching, days: float) -> tuple[Drift, ...]:
     if judged.reference is None or own.is_empty():
         return ()
     usual = backtest.fitting(judged.reference.scales, days)
@@ -140,11 +140,13 @@ def _drift(own: pl.DataFrame, judged: Judged, limit: float, days: float) -> tupl
         if f"{FEATURE}{column.name}" in own.columns
     )
     scores = reference.predictions(judged.task, _scores(own, judged.task))
-    return drift.compare(columns, window.with_columns(scores), limit, usual.drift if usual else {})
+    return drift.compare(
+        columns, window.with_columns(scores), watching.drift, usual.drift if usual else {}, min_rows=watching.min_rows
+    )
 
 
-def _missing(drifts: Sequence[Drift], judged: Judged, days: float) -> dict[str, float]:
-    """Features that went missing, with the share of rows at which they count as such.
+def _missing(drifts: Sequence[Drift], judged: Judged, days: float, rows: int) -> dict[str, tuple[int, float]]:
+    """Features that went missing: in how many rows, and the share of rows from which on they count as such.
 
     That is a quarter of the way from what training knew in its worst window to nothing at all: rain may take half of
     the readings of a sensor each time, and then half of them is no news.
@@ -155,7 +157,7 @@ def _missing(drifts: Sequence[Drift], judged: Judged, days: float) -> dict[str, 
         known = max(one.nulls_before, usual.nulls.get(one.column, 0.0) if usual else 0.0)
         limit = known + MISSING * (1 - known)
         if one.nulls_after > limit:
-            found[f"{GONE}{one.column}"] = round(limit, 4)
+            found[f"{GONE}{one.column}"] = (round(one.nulls_after * rows), round(limit, 4))
     return found
 
 
