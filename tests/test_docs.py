@@ -82,6 +82,12 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
             assert anchor in known, f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_names_no_path_of_one_machine(page: Path) -> None:
+    found = re.findall(r"(?<![\w.:/])/(?:work|tmp|root|home|usr|opt)/\S*", page.read_text(encoding="utf-8"))
+    assert found == []
+
+
 def test_the_list_of_pages_is_whole() -> None:
     index = text_of("README.md")
     assert [page.name for page in DOCS.rglob("*.md") if page.name != "README.md" and page.name not in index] == []
