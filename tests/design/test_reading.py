@@ -271,7 +271,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_next_step(tmp_path: Path
     assert found.do
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(max_size=80) | st.builds(lambda a, b: FULL[:a] + b + FULL[a:], st.integers(0, 1200), st.text(max_size=4))
 )

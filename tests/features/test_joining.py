@@ -84,7 +84,7 @@ hours = st.integers(0, 20)
 keys = st.sampled_from("ab")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(keys, hours), max_size=20), st.lists(st.tuples(keys, hours), min_size=1, max_size=20))
 def test_the_join_agrees_with_a_search_by_hand(held, rows):
     made = pl.DataFrame(

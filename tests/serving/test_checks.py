@@ -31,6 +31,7 @@ CHECKS = InputChecks(CONTRACT, Columns(("temp", "wind"), ("carrier", "tail")))
 def test_a_row_is_flagged_for_each_promise_it_breaks(row, failed):
     numbers = np.array([[0.0, row[0]], [1.0, row[1]]], np.float32)
     assert CHECKS.flags(numbers, [["AA", row[2]], ["N1", row[3]]]) == ([[], failed] if failed else None)
+    assert CHECKS.flags(numbers[:, 1:], [[row[2]], [row[3]]]) == ([failed] if failed else None)  # and alone
 
 
 def test_a_feature_without_a_rule_is_not_checked():

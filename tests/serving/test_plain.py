@@ -38,6 +38,14 @@ def careful(data):
     return read_rows(request, tail, LAYOUT, "r")
 
 
+def quick(data):
+    """The rows the quick way reads; None where it does not take them, or says itself what is wrong."""
+    try:
+        return READER.read(data, "r")
+    except BadRequest:
+        return None
+
+
 @st.composite
 def good(draw):
     rows = draw(st.integers(1, 4))
@@ -71,7 +79,7 @@ def test_the_quick_way_takes_nothing_that_the_careful_way_refuses(first, last, r
     try:
         careful(data)
     except BadRequest:
-        assert READER.read(data, "r") is None
+        assert quick(data) is None
 
 
 @pytest.mark.parametrize(

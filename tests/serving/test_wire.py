@@ -1,11 +1,14 @@
+import asyncio
 import json
 import socket
 from urllib.parse import urlsplit
 
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from threefold.serving import log, process
-from threefold.serving.wire import read_head
+from threefold.serving.wire import ShortWay, read_head
 
 PATH = "/v2/models/demo/infer"
 
@@ -128,3 +131,32 @@ def test_a_server_with_idle_connections_ends_at_once(server, line, request_of):
     line.answer()
     server.stop()
     assert line.socket.recv(10) == b""
+
+
+class Asked:
+    """An application that answers every plain request alike."""
+
+    def direct(self, name, body):
+        return 200, body
+
+
+def test_an_idle_connection_is_closed_but_not_one_that_was_just_asked():
+    async def read_to_the_end(clock):
+        loop = asyncio.get_running_loop()
+        loop.time = lambda real=loop.time: real() + clock["ahead_s"]
+        config = Config(Asked(), interface="asgi3", proxy_headers=False, timeout_keep_alive=60)
+        config.load()
+        server = await loop.create_server(lambda: ShortWay(config, ServerState(), {}, _loop=loop), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            for ahead_s in (0, 59, 59 + 59):  # each answer gives the connection another minute
+                clock["ahead_s"] = ahead_s
+                writer.write(head(2) + b"{}")
+                assert (await reader.readuntil(b"\r\n\r\n{}")).startswith(b"HTTP/1.1 200")
+            clock["ahead_s"] += 61
+            rest = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            return rest
+
+    assert asyncio.run(read_to_the_end({"ahead_s": 0})) == b""

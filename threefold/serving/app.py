@@ -352,7 +352,7 @@ def _record(request_id: str, rows: Rows, predicted: Predicted, seconds: float) -
     return Inference(
         columns=0, request_id=request_id, received_us=_now_us(), ids=rows.ids, times_us=rows.times_us,
         numbers=rows.numbers.tobytes(), texts=rows.texts, versions=_short(predicted.versions),
-        sources=_short(predicted.sources), latency_ms=[round(others + ms, 4) for ms in predicted.ms],
+        sources=_short(predicted.sources), latency_ms=[int((others + ms) * 10_000) / 10_000 for ms in predicted.ms],
         width=predicted.scores.shape[1], scores=predicted.scores.tobytes(), checks=predicted.checks,
     )  # fmt: skip
 

@@ -39,7 +39,7 @@ class PlainReader:
         """The request without its inputs, its id and its rows; None where anything is out of the ordinary.
 
         Raises:
-            BadRequest: a prediction id or time cannot be one.
+            BadRequest: a prediction id or time cannot be one, or a number does not fit into float32.
         """
         try:
             request, count = self._one.decode(body), 1
@@ -110,7 +110,7 @@ def _decoder(layout: Layout, *, one: bool) -> msgspec.json.Decoder[Any]:
 
 
 def _matrix(columns: list[Any], count: int) -> np.ndarray | None:
-    """As `matrix`; None where a number is too large for float32."""
+    """As `matrix`; or None where the number of a single row is too large for float32."""
     if not columns:
         return np.empty((0, count), dtype=np.float32)
     if count > 1:

@@ -23,6 +23,7 @@ class ShortWay(HttpToolsProtocol):
     _open = False  # uvicorn's parser stands inside a message
     _head = b""  # the head last seen, and what it said: a client sends the same one again and again
     _said: tuple[str, int] | None = None
+    _answered_at = 0.0  # on the clock of the loop
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
@@ -62,14 +63,26 @@ class ShortWay(HttpToolsProtocol):
         return self._said
 
     def _answer(self, status: int, payload: bytes) -> None:
-        self._unset_keepalive_if_required()
         parts = [STATUS_LINE[status], b"content-type: application/json\r\ncontent-length: %d\r\n" % len(payload)]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         self.transport.write(b"".join((*parts, b"\r\n", payload)))
         self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The connection may have been idle for too long. One timer serves many answers: starting one for each costs."""
+        rest = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if rest > 0:
+            self._look_again_in(rest)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_again_in(self, seconds: float) -> None:
         loop: asyncio.AbstractEventLoop = self.loop
-        self.timeout_keep_alive_task = loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.timeout_keep_alive_task = loop.call_later(seconds, self.timeout_keep_alive_handler)
 
 
 def read_head(head: bytes) -> tuple[str, int] | None:
