@@ -53,7 +53,7 @@ docs: .venv/.ready-dev
 # The widest lock comes first; the others are held to its versions, so that all environments agree.
 lock: .venv/.made
 	@test -x $(BIN)/uv || $(LOCKED) -r requirements/dev.lock
-	@$(COMPILE) --extra demo --extra lightgbm --group dev --group build --output-file requirements/dev.lock
+	@$(COMPILE) --extra demo --extra lightgbm --extra cloud --extra postgres --group dev --group build --output-file requirements/dev.lock
 	@$(COMPILE) --extra demo --constraints requirements/dev.lock --output-file requirements/demo.lock
 	@$(COMPILE) --constraints requirements/dev.lock --output-file requirements/core.lock
 	@$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \

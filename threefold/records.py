@@ -10,6 +10,7 @@ keep the clock of the data (naive) and are named so. Digests are sha256, hex.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +54,11 @@ def from_plain(value: Any, kind: type[T]) -> T:
 def utc_now() -> datetime:
     """This moment, in UTC with time zone."""
     return datetime.now(UTC)
+
+
+def now_ms() -> int:
+    """This moment in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 # ------------------------------------------------------------------------------------------------------- data

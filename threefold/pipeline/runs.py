@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +11,13 @@ from datetime import datetime
 from socket import gethostname
 from typing import Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from threefold.errors import GateFailed, NotFound, Refused, ThreefoldError
-from threefold.records import plain, utc_now
+from threefold.records import now_ms, plain, utc_now
 from threefold.store import Store, Writer, new_id, schema
+from threefold.store.tracking import experiments, metrics
+from threefold.store.tracking import runs as tracked
 
 Status = Literal["running", "done", "failed", "refused", "interrupted"]
 Curve = Sequence[tuple[float, float]]
@@ -78,19 +79,22 @@ def start(
     row = {
         "id": run_id,
         "parent_id": parent_id or current.get(),
-        "project": project,
         "kind": kind,
         "name": name,
         "status": "running",
-        "params": plain(dict(params or {})),
-        "tags": plain(dict(tags or {})),
         "code": plain(dict(code or {})),
         "environment": environment,
         "host": gethostname(),
         "pid": os.getpid(),
+        "artifact_root": "",
     }
     with store.write() as tx:
-        tx.execute(insert(schema.runs).values(**row, started_at=tx.now))
+        group = experiments.of_project(tx.connection, project)
+        number = tracked.insert_run(
+            tx.connection, {**row, "experiment_id": group, "user": tx.actor, "started_at": tx.now}
+        )
+        tracked.set_params(tx.connection, number, plain(dict(params or {})))
+        tracked.set_tags(tx.connection, number, plain(dict(tags or {})))
         tx.event("run.started", f"run {run_id}", {"project": project, "kind": kind, "name": name})
     _active.add(run_id)
     return run_id
@@ -143,10 +147,8 @@ class RunLog:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Add parameters; a name that is there already gets the new value."""
-        table = schema.runs
         with self.store.write() as tx:
-            before = tx.execute(select(table.c.params).where(table.c.id == self.id)).scalar_one()
-            tx.execute(update(table).where(table.c.id == self.id).values(params={**before, **plain(dict(values))}))
+            tracked.set_params(tx.connection, tracked.number_of(tx.connection, self.id), plain(dict(values)))
 
     def metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
         """Add metrics: name -> value at one step; NaN and infinity are kept as "no value"."""
@@ -196,8 +198,8 @@ def _finish_quietly(store: Store, run_id: str, error: BaseException) -> None:
 
 
 def log_metrics(store: Store, run_id: str, values: Mapping[str, float], *, step: int = 0) -> None:
-    """Keep metrics of a run: name -> value at one step; a value written twice is replaced."""
-    _write_metrics(store, run_id, [(name, step, value) for name, value in values.items()])
+    """Keep metrics of a run: name -> value at one step; of values written twice the later one counts."""
+    _add_points(store, run_id, [(name, step, value) for name, value in values.items()])
 
 
 def log_curves(store: Store, run_id: str, curves: Mapping[str, Curve]) -> None:
@@ -208,53 +210,35 @@ def log_curves(store: Store, run_id: str, curves: Mapping[str, Curve]) -> None:
         for position, point in enumerate(curve)
         for index, axis in enumerate("xy")
     ]
-    _write_metrics(store, run_id, points)
+    _add_points(store, run_id, points)
 
 
-def _write_metrics(store: Store, run_id: str, points: Sequence[tuple[str, int, float]]) -> None:
-    if not points:
-        return
-    table = schema.metrics
+def _add_points(store: Store, run_id: str, points: Sequence[tuple[str, int, float]]) -> None:
     with store.write() as tx:
-        for name in {name for name, _, _ in points}:
-            steps = [step for other, step, _ in points if other == name]
-            same = (table.c.run_id == run_id) & (table.c.name == name)
-            tx.execute(delete(table).where(same & table.c.step.between(min(steps), max(steps))))
-        rows = [
-            {"run_id": run_id, "name": name, "step": step, "value": _finite(value), "at": tx.now}
-            for name, step, value in points
-        ]
-        tx.execute(insert(table), rows)
-
-
-def _finite(value: float) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
+        number = tracked.number_of(tx.connection, run_id)
+        before = metrics.last(tx.connection, number)
+        # Two values of one step within a millisecond: the second one is still the later.
+        at = {name: max(now_ms(), point.at_ms + 1) for name, point in before.items()}
+        values = [metrics.Point(name, float(value), step, at.get(name) or now_ms()) for name, step, value in points]
+        metrics.add(tx.connection, number, values)
 
 
 def metrics_of(store: Store, run_id: str) -> dict[str, float]:
     """The last value of each metric of a run, curves left out."""
-    return {name: points[-1][1] for name, points in _series(store, run_id).items() if name[-2:] not in (".x", ".y")}
+    with store.read() as connection:
+        last = metrics.last(connection, tracked.number_of(connection, run_id))
+    return {name: point.value for name, point in last.items() if name[-2:] not in (".x", ".y")}
 
 
 def curves_of(store: Store, run_id: str) -> dict[str, list[tuple[float, float]]]:
     """The curves of a run: name -> points (x, y)."""
-    series = _series(store, run_id)
-    names = [name[:-2] for name in series if name.endswith(".x") and f"{name[:-2]}.y" in series]
-    return {
-        name: [(x, y) for (_, x), (_, y) in zip(series[f"{name}.x"], series[f"{name}.y"], strict=True)]
-        for name in names
-    }
-
-
-def _series(store: Store, run_id: str) -> dict[str, list[tuple[int, float]]]:
-    table = schema.metrics
-    query = select(table.c.name, table.c.step, table.c.value).where(table.c.run_id == run_id)
-    found: dict[str, list[tuple[int, float]]] = {}
+    found: dict[str, dict[int, float]] = {}
     with store.read() as connection:
-        for name, step, value in connection.execute(query.order_by(table.c.name, table.c.step)):
-            found.setdefault(name, []).append((step, math.nan if value is None else value))
-    return found
+        for point in metrics.history(connection, tracked.number_of(connection, run_id)):
+            if point.name[-2:] in (".x", ".y"):
+                found.setdefault(point.name, {})[point.step] = point.value  # the later one counts
+    names = [name[:-2] for name in found if name.endswith(".x") and f"{name[:-2]}.y" in found]
+    return {name: [(x, found[f"{name}.y"][step]) for step, x in sorted(found[f"{name}.x"].items())] for name in names}
 
 
 # ----------------------------------------------------------------------------------------------------- reading
@@ -266,13 +250,14 @@ def get(store: Store, run_id: str) -> Run:
     Raises:
         NotFound: there is none, or the beginning fits several.
     """
-    table = schema.runs
     with store.read() as connection:
-        rows = connection.execute(select(table).where(table.c.id.startswith(run_id, autoescape=True)).limit(2)).all()
-    if len(rows) != 1:
-        said = "several runs begin with" if rows else "there is no run"
+        query = _RUNS.where(schema.runs.c.id.startswith(run_id, autoescape=True))
+        rows = connection.execute(query.limit(2)).all()
+        found = _records(connection, rows)
+    if len(found) != 1:
+        said = "several runs begin with" if found else "there is no run"
         raise NotFound(f"{said} {run_id!r}", store.url, "see: threefold runs")
-    return Run(**rows[0]._mapping)
+    return found[0]
 
 
 def list_runs(
@@ -284,15 +269,46 @@ def list_runs(
     parent_id: str | None = None,
     limit: int = 50,
 ) -> list[Run]:
-    """Runs, newest first, narrowed by what is given."""
+    """Runs, newest first, narrowed by what is given. Deleted ones are left out."""
     table = schema.runs
-    wanted = {"project": project, "kind": kind, "status": status, "parent_id": parent_id}
-    query = select(table).order_by(table.c.started_at.desc()).limit(limit)
-    for column, value in wanted.items():
+    query = _RUNS.where(table.c.deleted_at.is_(None)).order_by(table.c.started_at.desc()).limit(limit)
+    wanted = {schema.experiments.c.name: project, table.c.kind: kind, table.c.status: status}
+    for column, value in {**wanted, table.c.parent_id: parent_id}.items():
         if value is not None:
-            query = query.where(table.c[column] == value)
+            query = query.where(column == value)
     with store.read() as connection:
-        return [Run(**row._mapping) for row in connection.execute(query)]
+        return _records(connection, connection.execute(query).all())
+
+
+_RUNS = select(schema.runs, schema.experiments.c.name.label("project")).join(schema.experiments)
+_COLUMNS = (
+    "id",
+    "parent_id",
+    "project",
+    "kind",
+    "name",
+    "status",
+    "started_at",
+    "ended_at",
+    "code",
+    "environment",
+    "host",
+    "pid",
+    "error",
+)
+
+
+def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:
+    numbers = [row.number for row in rows]
+    params, tags = tracked.params_of(connection, numbers), tracked.tags_of(connection, numbers)
+    return [
+        Run(
+            **{name: row._mapping[name] for name in _COLUMNS},
+            params={name: tracked.typed(text) for name, text in params.get(row.number, {}).items()},
+            tags={name: tracked.typed(text) for name, text in tags.get(row.number, {}).items()},
+        )
+        for row in rows
+    ]
 
 
 def executions_of(store: Store, run_id: str) -> list[ExecutionRow]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from threefold.errors import NotFound
-from threefold.records import Bundle, Lineage, ModelVersion, from_plain, plain
+from threefold.records import Bundle, Lineage, ModelVersion, from_plain, now_ms, plain
 from threefold.store import Store, Writer
+from threefold.store.schema import alias_moves, model_versions, models
 from threefold.store.schema import aliases as alias_table
-from threefold.store.schema import model_versions
 
 Status = Literal["candidate", "refused", "approved", "retired"]
 
@@ -40,8 +40,9 @@ def register(
             return _version(known)
         number = _next_number(tx, name)
         row = {
-            "name": name, "number": number, "run_id": run_id, "bundle": digest, "status": "candidate",
-            "metrics": _finite(metrics), "lineage": plain(lineage), "created_at": tx.now,
+            "name": name, "number": number, "run_id": run_id, "bundle": digest, "status": "candidate", "stage": "None",
+            "metrics": _finite(metrics), "lineage": plain(lineage), "source": "", "user": tx.actor,
+            "created_at": tx.now, "updated_at": tx.now,
         }  # fmt: skip
         tx.execute(insert(model_versions).values(**row))
         tx.event("model.registered", subject(name, number), {"bundle": digest, "run": run_id})
@@ -134,13 +135,28 @@ def move_alias(tx: Writer, name: str, alias: str, number: int | None) -> None:
     tx.execute(delete(alias_table).where(*mine))
     if number is not None:
         tx.execute(insert(alias_table).values(name=name, alias=alias, number=number, set_at=tx.now))
+    moved = {
+        "name": name,
+        "alias": alias,
+        "before": before,
+        "after": number,
+        "at": tx.now,
+        "by": tx.actor,
+        "reason": "",
+    }
+    tx.execute(insert(alias_moves).values(**moved))
     tx.event("alias.moved", f"model {name}", {"alias": alias, "from": before, "to": number})
 
 
 def _next_number(tx: Writer, name: str) -> int:
-    # Rows of this table are never deleted, so the largest number was the last one given.
-    last = tx.connection.scalar(select(func.max(model_versions.c.number)).where(model_versions.c.name == name))
-    return (last or 0) + 1
+    # Kept beside the versions, so that a number never comes back, even after its version was deleted.
+    mine = models.c.name == name
+    last = tx.connection.scalar(select(models.c.last_number).where(mine))
+    if last is None:
+        tx.execute(insert(models).values(name=name, created_ms=now_ms(), updated_ms=now_ms(), last_number=1))
+        return 1
+    tx.execute(update(models).where(mine).values(last_number=last + 1, updated_ms=now_ms()))
+    return int(last) + 1
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from threefold.store import schema
 from threefold.store.events import GENESIS, canonical, chain
 from threefold.store.keys import own_key
 from threefold.store.objects import Objects
+from threefold.store.tracking import experiments
 
 BUSY_TIMEOUT_S = 60  # a writer waits its turn this long; transactions here last milliseconds
 
@@ -132,6 +133,7 @@ class Store:
                     "the database holds tables, but no catalogue of Threefold", self.url, "name an empty database"
                 )
             schema.metadata.create_all(tx.connection)
+            experiments.create(tx.connection, "Default", number=experiments.DEFAULT)
             tx.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
             tx.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": schema.HEAD})
             tx.event("store.created", "store", {"schema": schema.HEAD})
