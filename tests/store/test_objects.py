@@ -70,3 +70,16 @@ def test_what_a_killed_writer_left_is_swept_after_a_day_and_not_before(tmp_path:
     os.utime(old, (0, 0))
     assert objects.sweep() == 1
     assert [path.name for path in (tmp_path / ".half").iterdir()] == ["young"]
+
+
+def test_what_is_there_is_listed_measured_and_removed(tmp_path: Path) -> None:
+    objects = Objects(tmp_path)
+    assert list(objects.digests()) == []
+    first, second = objects.put(b"one"), objects.put(b"three")
+    assert set(objects.digests()) == {first, second}
+    assert objects.size_bytes(second) == 5
+    objects.remove(first)
+    objects.remove(first)
+    assert list(objects.digests()) == [second]
+    with pytest.raises(NotFound):
+        objects.size_bytes(first)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,23 @@ class Objects:
     def has(self, digest: str) -> bool:
         """Whether the object is here."""
         return self.path(digest).is_file()
+
+    def digests(self) -> Iterator[str]:
+        """Every object there is, in no particular order."""
+        for folder in self.root.glob("[0-9a-f][0-9a-f]"):
+            for file in folder.iterdir():
+                yield folder.name + file.name
+
+    def size_bytes(self, digest: str) -> int:
+        """How much room an object takes. Raises NotFound."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+
+    def remove(self, digest: str) -> None:
+        """Take an object away for good; nothing happens where there is none."""
+        self.path(digest).unlink(missing_ok=True)
 
     def put(self, data: bytes) -> str:
         """Keep some bytes; returns their digest.
@@ -96,9 +114,7 @@ class Objects:
         try:
             data = self.path(digest).read_bytes()
         except FileNotFoundError:
-            raise NotFound(
-                f"object {digest[:12]} is not in the store", str(self.root), "run the step that made it again"
-            ) from None
+            raise self._missing(digest) from None
         if digest_of(data) != digest:
             raise StoreError(
                 f"object {digest[:12]} is damaged: its bytes do not match its digest",
@@ -106,6 +122,9 @@ class Objects:
                 "delete that file and run again; the step that made it will rebuild it",
             )
         return data
+
+    def _missing(self, digest: str) -> NotFound:
+        return NotFound(f"object {digest[:12]} is not in the store", str(self.root), "run the step that made it again")
 
     def put_table(self, table: pl.DataFrame) -> str:
         """Keep a table as Parquet; equal tables of one Polars version give one digest."""

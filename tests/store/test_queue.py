@@ -1,0 +1,59 @@
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from threefold.errors import StoreError
+from threefold.store import Store, Writer, schema
+from threefold.store.events import verify
+from threefold.store.queue import WriteQueue
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    found = Store.open(tmp_path)
+    yield found
+    found.close()
+
+
+def note(name: str) -> Callable[[Writer], int]:
+    return lambda tx: tx.event("thing.noted", name)
+
+
+def test_pieces_run_in_order_and_are_there_when_they_are_acknowledged(store: Store) -> None:
+    queue = WriteQueue(store)
+    futures = [queue.submit(note(f"thing {number}")) for number in range(300)]
+    assert [future.result(20) for future in futures] == list(range(2, 302))
+    with store.read() as connection:
+        assert verify(connection) == (301, None)
+    queue.close()
+
+
+def test_a_piece_that_raises_leaves_nothing_and_harms_nobody(store: Store) -> None:
+    def broken(tx: Writer) -> None:
+        tx.event("thing.noted", "broken")
+        raise ValueError("no")
+
+    queue = WriteQueue(store)
+    futures = [queue.submit(note("a")), queue.submit(broken), queue.submit(note("b"))]
+    wait(futures, 20)
+    assert [futures[0].result(), futures[2].result()] == [2, 3]
+    with pytest.raises(ValueError, match="no"):
+        futures[1].result()
+    queue.close()
+    with store.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(schema.events)) == 3
+
+
+def test_everybody_is_told_when_the_commit_fails(store: Store) -> None:
+    queue = WriteQueue(store)
+    store.url, store.engine = "gone", Store.open(store.root / "other").engine
+    with store.write() as tx:
+        tx.connection.exec_driver_sql("PRAGMA query_only=ON")
+    futures = [queue.submit(note("a")), queue.submit(note("b"))]
+    for future in futures:
+        with pytest.raises(StoreError):
+            future.result(20)
+    queue.close()
