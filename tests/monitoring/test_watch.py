@@ -6,6 +6,8 @@ from threefold.design.canvas import Canvas, Prediction, Retraining, Serving, Tra
 from threefold.monitoring import memory
 from threefold.monitoring.alerts import decide
 from threefold.monitoring.watch import all_alerts, all_windows, floor, open_alerts, watch
+from threefold.serving.journal import Columns, Inference, LogWriter
+from threefold.serving.log import log_folder
 from threefold.store import Store, events
 
 
@@ -92,3 +94,14 @@ def test_the_windows_of_one_endpoint_are_not_those_of_another(store, gap, task):
 def test_late_labels_may_change_what_five_weeks_said_and_at_least_sixty_windows():
     assert memory.shelf_life(timedelta(days=7)) == 60
     assert memory.shelf_life(timedelta(hours=1)) == 35 * 24
+
+
+def test_a_record_of_an_impossible_time_does_not_stop_the_watch(store, canvas):
+    writer = LogWriter(log_folder(store.root, "demo"))
+    year_10000, day = 253_402_300_800_000_000, 86_400_000_000
+    for name, time in (("a", 15_000 * day), ("bad", year_10000), ("b", 15_001 * day)):
+        row = Inference(0, name, 1, [name], [time], b"", [], [1], ["none"], [0.5], 1, b"\xff" * 8)
+        writer.predictions(row, Columns((), ()))
+    found = watch(store, canvas, "demo", until=datetime(2012, 1, 1))
+    writer.close()
+    assert sum(one.rows for one in found.reports) == 2

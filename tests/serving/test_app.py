@@ -233,6 +233,27 @@ def test_wrong_rows_with_names_are_refused(client, body):
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
+IMPOSSIBLE = [
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31T00:00:00",
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01",
+    "2200-01-01",
+]
+
+
+@pytest.mark.parametrize("time", IMPOSSIBLE)
+def test_a_time_that_no_calendar_holds_is_refused_at_every_door(client, served, request_of, time):
+    row = {"temp": 1.0, "wind": 1.0, "carrier": "AA", "prediction_time": time}
+    answers = [
+        client.post(INFER, json=request_of([1.0], [2.0], ["AA"], prediction_time=[time])),
+        client.post("/predict/demo", json={"rows": [row]}),
+        client.post("/feedback", json={"labels": [{"id": "a", "value": True, "time": time}]}),
+    ]
+    assert [answer.status_code for answer in answers] == [400] * 3
+    assert all("1900 to 2199" in answer.json()["error"] for answer in answers)
+
+
 def test_a_prediction_is_logged_with_id_time_checks_and_features(client, served, request_of):
     body = request_of(
         [50.0, 3.5], [None, 2.0], ["AA", "ZZ"], prediction_id=["a", "b"], prediction_time=["2013-07-01T10:00"] * 2

@@ -2,13 +2,16 @@ from datetime import datetime
 from threading import Thread
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
 from threefold.serving import log
 from threefold.serving.journal import Columns, Feedback, Inference, LogWriter, Refusal, segments
 from threefold.store import events
+from threefold.store.schema import log_segments
 
 COLUMNS = Columns(("temp", "wind"), ("carrier",))
 
@@ -146,6 +149,74 @@ def test_ingesting_leaves_an_event_with_the_counts(store, writer):
     with store.read() as connection:
         body = next(iter(events.read(connection, kind="log.ingested"))).body
     assert (body["predictions"], body["refusals"]) == (2, 1)
+
+
+YEAR_10000, YEAR_0 = 253_402_300_800_000_000, -62_167_219_200_000_000  # in microseconds
+
+
+def test_a_time_that_no_calendar_holds_is_set_aside_and_the_rows_around_it_are_kept(store, writer):
+    writer.predictions(record("a"), COLUMNS)
+    writer.predictions(record("bad", times_us=[YEAR_10000, 0]), COLUMNS)
+    writer.feedback(Feedback(5, ["a/0", "a/1"], ["true", "false"], [YEAR_0, 7]))
+    writer.predictions(record("b"), COLUMNS)
+    log.ingest(store, "demo")
+    assert log.read_predictions(store, "demo")["prediction_id"].sort().to_list() == [
+        "a/0",
+        "a/1",
+        "b/0",
+        "b/1",
+        "bad/1",
+    ]
+    assert log.read_feedback(store, "demo")["prediction_id"].to_list() == ["a/1"]
+    refused = log.read_refusals(store, "demo")
+    assert refused["request_id"].to_list() == ["a/0", "bad"] or refused["request_id"].to_list() == ["bad", "a/0"]
+    assert all("1900 to 2199" in error for error in refused["error"])
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param({"ids": ["x"]}, id="fewer ids than rows"),
+        pytest.param({"numbers": b"1"}, id="half a number"),
+        pytest.param({"sources": ["nobody"]}, id="an unknown source"),
+        pytest.param({"times_us": [2**64 - 1, 0]}, id="a time over 64 bits"),
+    ],
+)
+def test_a_record_that_makes_no_table_is_set_aside_and_those_behind_it_are_kept(store, writer, bad):
+    for fields in ({}, bad, {}):
+        writer.predictions(record(f"r{len(fields)}", **fields), COLUMNS)
+    assert log.ingest(store, "demo") == 5
+    assert log.read_predictions(store, "demo").height == 4
+    assert log.read_refusals(store, "demo").select("request_id", "status").rows() == [("r1", 500)]
+
+
+def test_a_frame_that_is_no_record_is_set_aside(store, writer):
+    writer.predictions(record("a"), COLUMNS)
+    writer._append(b"p", b"\xc1")
+    writer.feedback(Feedback(5, ["a/0"], ["true"], [None]))
+    log.ingest(store, "demo")
+    assert (log.read_predictions(store, "demo").height, log.read_feedback(store, "demo").height) == (2, 1)
+    assert "cannot be read" in log.read_refusals(store, "demo")["error"][0]
+
+
+def test_what_an_older_server_let_in_is_mended_at_the_next_look(store, writer):
+    bad = pl.DataFrame({"prediction_id": ["a", "b"], "request_id": ["a", "b"], "received_at": [1, 2]}).with_columns(
+        pl.col("received_at").cast(pl.Datetime("us", "UTC")),
+        time=pl.Series([datetime(9999, 12, 31), datetime(2013, 1, 1)], dtype=pl.Datetime("us")),
+    )
+    with store.write() as tx:
+        row = {
+            "digest": store.objects.put_table(bad), "endpoint": "demo", "kind": "predictions", "created_at": tx.now,
+            "segment": "old.tflog:0-900:predictions", "rows": 2, "first_at": "2013-01-01T00:00:00.000000",
+            "last_at": "9999-12-31T00:00:00.000000",
+        }  # fmt: skip
+        tx.execute(insert(log_segments).values(row))
+    log.ingest(store, "demo")
+    assert log.read_predictions(store, "demo")["prediction_id"].to_list() == ["b"]
+    assert log.read_refusals(store, "demo")["request_id"].to_list() == ["a"]
+    with store.read() as connection:
+        assert log._read_up_to(connection, "old.tflog") == 900
+        assert [event.kind for event in events.read(connection)][1:] == ["log.mended"]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

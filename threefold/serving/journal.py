@@ -17,7 +17,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
@@ -33,6 +33,9 @@ MAGIC = b"TFLOG\x00\x01\n"  # the last byte but one is the version of the format
 HEADER = struct.Struct("<IIc")
 SEGMENT_BYTES = 64 * 1024 * 1024
 SUFFIX = ".tflog"
+YEARS = (1900, 2199)  # of the moments a record may be about; what lies outside is a mistake, and breaks calendars
+EARLIEST_US = (date(YEARS[0], 1, 1) - date(1970, 1, 1)).days * 86_400_000_000
+LATEST_US = (date(YEARS[1] + 1, 1, 1) - date(1970, 1, 1)).days * 86_400_000_000  # the first that is too late
 
 
 class Columns(msgspec.Struct, frozen=True, array_like=True):

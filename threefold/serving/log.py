@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-import numpy as np
 import polars as pl
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from threefold.serving.journal import (
-    Columns,
-    Feedback,
-    Inference,
-    LogWriter,
-    Refusal,
-    Segment,
-    read_segment,
-    segments,
-)
-from threefold.store import Store
+from threefold.serving.frames import FEEDBACK, PREDICTIONS, REFUSALS, Kind, joined, tables, within_years
+from threefold.serving.journal import YEARS, LogWriter, Segment, read_segment, segments
+from threefold.store import Store, Writer
 from threefold.store.schema import log_segments
 
 __all__ = [
+    "FEEDBACK",
+    "PREDICTIONS",
+    "REFUSALS",
     "LogWriter",
     "find",
     "ingest",
@@ -36,36 +28,6 @@ __all__ = [
     "read_received",
     "read_refusals",
 ]
-
-Kind = Literal["predictions", "feedback", "refusals"]
-ARRIVAL = pl.Datetime("us", "UTC")
-PREDICTIONS: dict[str, Any] = {
-    "prediction_id": pl.String,
-    "request_id": pl.String,
-    "time": pl.Datetime("us"),  # what the prediction is about, on the clock of the data
-    "received_at": ARRIVAL,
-    "version": pl.Int64,
-    "source": pl.String,  # model, fallback; none where nobody could answer
-    "status": pl.String,  # ok, fallback, error
-    "checks": pl.List(pl.String),  # input:<rule>:<feature>, output:<rule>, model:<why it did not answer>
-    "latency_ms": pl.Float64,
-    "score": pl.Float64,  # binary: probability of "yes"; multi-class: of the likeliest; regression: the value
-    "scores": pl.List(pl.Float64),
-}
-FEEDBACK: dict[str, Any] = {
-    "prediction_id": pl.String,
-    "value": pl.String,
-    "time": pl.Datetime("us"),
-    "received_at": ARRIVAL,
-}
-REFUSALS: dict[str, Any] = {
-    "request_id": pl.String,
-    "time": pl.Datetime("us"),
-    "received_at": ARRIVAL,
-    "status": pl.Int64,
-    "error": pl.String,
-}
-STATUS = {"model": "ok", "fallback": "fallback", "none": "error"}
 
 
 def log_folder(root: Path, endpoint: str) -> Path:
@@ -78,8 +40,10 @@ def ingest(store: Store, endpoint: str) -> int:
 
     Each record arrives exactly once, whoever is killed at whatever moment and however many call this at a time: how
     far a segment was read is written in the same transaction as the rows. Segments of servers that are gone are
-    removed once all of them is in the store.
+    removed once all of them is in the store. A record that cannot be read, or is about an impossible time, becomes a
+    refusal with its reason.
     """
+    _mend(store, endpoint)
     return sum(_ingest_segment(store, endpoint, path) for path in segments(log_folder(store.root, endpoint)))
 
 
@@ -97,8 +61,8 @@ def read_predictions(
 def read_received(store: Store, endpoint: str, since: datetime) -> pl.DataFrame:
     """The ingested predictions that arrived at or after a moment (UTC, with zone), whatever time they are about."""
     # What arrived after the moment was also ingested after it, so older tables need not be opened.
-    tables = [store.objects.get_table(digest) for digest in _digests(store, endpoint, "predictions", ingested=since)]
-    return _joined(tables, PREDICTIONS).filter(pl.col("received_at") >= since).sort("received_at")
+    parts = [store.objects.get_table(digest) for digest in _digests(store, endpoint, "predictions", ingested=since)]
+    return joined(parts, PREDICTIONS).filter(pl.col("received_at") >= since).sort("received_at")
 
 
 def read_feedback(
@@ -145,22 +109,44 @@ def _ingest_segment(store: Store, endpoint: str, path: Path) -> int:
 
 
 def _keep(store: Store, endpoint: str, name: str, start: int, segment: Segment) -> int:
-    tables = {kind: table for kind, table in _tables(segment).items() if table.height}
-    digests = {kind: store.objects.put_table(table) for kind, table in tables.items()}
+    parts = {kind: table for kind, table in tables(segment).items() if table.height}
+    digests = {kind: store.objects.put_table(table) for kind, table in parts.items()}
     with store.write() as tx:
         if _read_up_to(tx.connection, name) != start:  # another process ingested the same part
             return 0
-        for kind, table in tables.items():
-            first, last = table["time"].min(), table["time"].max()
-            tx.execute(
-                insert(log_segments).values(
-                    digest=digests[kind], endpoint=endpoint, kind=kind, rows=table.height, created_at=tx.now,
-                    segment=f"{name}:{start}-{segment.end}:{kind}", first_at=_text(first), last_at=_text(last),
-                )
-            )  # fmt: skip
-        counts: dict[str, int] = {kind: table.height for kind, table in tables.items()}
+        for kind, table in parts.items():
+            part = f"{name}:{start}-{segment.end}:{kind}"
+            tx.execute(insert(log_segments).values(_row(tx, endpoint, kind, part, digests[kind], table)))
+        counts: dict[str, int] = {kind: table.height for kind, table in parts.items()}
         tx.event("log.ingested", f"endpoint {endpoint}", {"segment": name, "up_to": segment.end, **counts})
     return sum(counts.values())
+
+
+def _row(tx: Writer, endpoint: str, kind: str, part: str, digest: str, table: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "digest": digest, "endpoint": endpoint, "kind": kind, "segment": part, "rows": table.height,
+        "first_at": _text(table["time"].min()), "last_at": _text(table["time"].max()), "created_at": tx.now,
+    }  # fmt: skip
+
+
+def _mend(store: Store, endpoint: str) -> None:
+    """Set aside what an older Threefold let in: rows of a time that breaks every calendar behind them."""
+    c = log_segments.c
+    outside = (c.first_at < str(YEARS[0])) | (c.last_at >= str(YEARS[1] + 1))
+    with store.read() as connection:
+        found = connection.execute(select(log_segments).where(c.endpoint == endpoint, outside)).all()
+    for old in found:
+        sound, refused = within_years(store.objects.get_table(old.digest), "row")
+        kept = {old.kind: sound, "refusals": refused}
+        digests = {kind: store.objects.put_table(table) for kind, table in kept.items()}
+        with store.write() as tx:
+            if tx.execute(delete(log_segments).where(c.digest == old.digest)).rowcount:  # nobody was faster
+                for kind, table in kept.items():
+                    if table.height:
+                        part = old.segment if kind == old.kind else f"{old.segment}:aside"
+                        tx.execute(insert(log_segments).values(_row(tx, endpoint, kind, part, digests[kind], table)))
+                body = {"segment": old.segment, "set_aside": refused.height}
+                tx.event("log.mended", f"endpoint {endpoint}", body)
 
 
 def _read_up_to(connection: Connection, name: str) -> int:
@@ -176,97 +162,14 @@ def _clear_away(path: Path, segment: Segment) -> None:
         path.rename(path.with_suffix(".torn"))
 
 
-def _tables(segment: Segment) -> dict[Kind, pl.DataFrame]:
-    records: dict[bytes, list[Any]] = {b"p": [], b"f": [], b"r": []}
-    for kind, payload in segment.frames:
-        if kind in records:
-            records[kind].append(_decoders[kind].decode(payload))
-    return {
-        "predictions": _prediction_table(records[b"p"], segment.columns),
-        "feedback": _feedback_table(records[b"f"]),
-        "refusals": _refusal_table(records[b"r"]),
-    }
-
-
-def _prediction_table(records: list[Inference], columns: list[Columns]) -> pl.DataFrame:
-    parts = [
-        _same_columns(list(group), columns[number])
-        for number, group in groupby(sorted(records, key=_columns_of), key=_columns_of)
-    ]
-    return _joined(parts, PREDICTIONS)
-
-
-def _columns_of(record: Inference) -> int:
-    return record.columns
-
-
-def _same_columns(records: list[Inference], columns: Columns) -> pl.DataFrame:
-    counts = [len(record.ids) for record in records]
-    sources = list(_each(records, counts, "sources"))
-    scores = [row for record in records for row in _score_rows(record)]
-    checks = [row for record, n in zip(records, counts, strict=True) for row in record.checks or [[]] * n]
-    table: dict[str, list[Any]] = {
-        "prediction_id": [id_ for record in records for id_ in record.ids],
-        "request_id": [record.request_id for record, n in zip(records, counts, strict=True) for _ in range(n)],
-        "time": [time for record in records for time in record.times_us or [record.received_us] * len(record.ids)],
-        "received_at": [record.received_us for record, n in zip(records, counts, strict=True) for _ in range(n)],
-        "version": list(_each(records, counts, "versions")),
-        "source": sources,
-        "status": [STATUS[source] for source in sources],
-        "checks": checks,
-        "latency_ms": list(_each(records, counts, "latency_ms")),
-        "score": [None if row is None else row[0] if len(row) == 1 else max(row) for row in scores],
-        "scores": scores,
-    }
-    frame = pl.DataFrame({name: pl.Series(table[name], dtype=dtype) for name, dtype in PREDICTIONS.items()})
-    return frame.with_columns(_feature_columns(records, columns))
-
-
-def _feature_columns(records: list[Inference], columns: Columns) -> list[pl.Series]:
-    width = len(columns.numbers)
-    blocks = [np.frombuffer(record.numbers, np.float32).reshape(width, len(record.ids)) for record in records]
-    numbers = np.concatenate(blocks, axis=1)
-    series = [pl.Series(f"x.{name}", row).fill_nan(None) for name, row in zip(columns.numbers, numbers, strict=True)]
-    for index, name in enumerate(columns.texts):
-        values = [value or None for record in records for value in record.texts[index]]
-        series.append(pl.Series(f"x.{name}", values, dtype=pl.String))
-    return series
-
-
-def _score_rows(record: Inference) -> list[list[float] | None]:
-    rows = np.frombuffer(record.scores, np.float64).reshape(len(record.ids), record.width).tolist()
-    return [None if any(value != value for value in row) else row for row in rows]
-
-
-def _each(records: list[Inference], counts: list[int], field: str) -> Iterator[Any]:
-    """One value per row: a list with one element holds for every row of its request."""
-    for record, count in zip(records, counts, strict=True):
-        values = getattr(record, field)
-        yield from values * count if len(values) == 1 else values
-
-
-def _feedback_table(records: list[Feedback]) -> pl.DataFrame:
-    rows = [
-        (id_, value, record.received_us if time is None else time, record.received_us)
-        for record in records
-        for id_, value, time in zip(record.ids, record.values, record.times_us, strict=True)
-    ]
-    return pl.DataFrame(rows, schema=FEEDBACK, orient="row")
-
-
-def _refusal_table(records: list[Refusal]) -> pl.DataFrame:
-    rows = [(r.request_id, r.received_us, r.received_us, r.status, r.error) for r in records]
-    return pl.DataFrame(rows, schema=REFUSALS, orient="row")
-
-
 # ------------------------------------------------------------------------------------------------------ reading
 
 
 def _read(
     store: Store, endpoint: str, kind: Kind, schema: dict[str, Any], start: datetime | None, end: datetime | None
 ) -> pl.DataFrame:
-    tables = (store.objects.get_table(digest) for digest in _digests(store, endpoint, kind, start, end))
-    table = _joined(tables, schema)
+    parts = [store.objects.get_table(digest) for digest in _digests(store, endpoint, kind, start, end)]
+    table = joined(parts, schema)
     if start is not None:
         table = table.filter(pl.col("time") >= start)
     if end is not None:
@@ -311,21 +214,9 @@ def _not_ingested(store: Store, endpoint: str, kind: Kind) -> Iterator[pl.DataFr
             segment, _ = read_segment(path, start)
         except FileNotFoundError:  # ingested in the meantime: it is found in the store
             continue
-        yield _tables(segment)[kind]
-
-
-def _joined(tables: Iterable[pl.DataFrame], schema: dict[str, Any]) -> pl.DataFrame:
-    parts = list(tables)
-    return pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=schema)
+        yield tables(segment)[kind]
 
 
 def _text(moment: Any) -> str:
     """A naive datetime as text that sorts like the moment."""
     return str(moment.isoformat(timespec="microseconds"))
-
-
-_decoders: dict[bytes, msgspec.msgpack.Decoder[Any]] = {
-    b"p": msgspec.msgpack.Decoder(Inference),
-    b"f": msgspec.msgpack.Decoder(Feedback),
-    b"r": msgspec.msgpack.Decoder(Refusal),
-}

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from threefold.errors import ThreefoldError
-from threefold.serving.journal import Columns
+from threefold.serving.journal import EARLIEST_US, LATEST_US, YEARS, Columns
 
 MAX_ROWS = 100_000  # of one request; more would keep everybody else waiting
 MAX_ID = 200  # letters of a prediction id
@@ -262,14 +262,18 @@ def microseconds(text: str, where: str) -> int:
     """An ISO 8601 moment as microseconds since 1970; one with a zone is put into UTC, one without stays as it is.
 
     Raises:
-        BadRequest: it is no such text.
+        BadRequest: it is no such text, or lies outside the years that a log can be about.
     """
     try:
         moment = datetime.fromisoformat(text)
         gap = moment - EPOCH if moment.tzinfo is None else moment - EPOCH_UTC
     except (ValueError, OverflowError):
         raise BadRequest(f"{text[:40]!r} is not a time", where, "send ISO 8601, as in 2013-07-01T14:30:00") from None
-    return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
+    found = (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
+    if EARLIEST_US <= found < LATEST_US:
+        return found
+    years = f"{YEARS[0]} to {YEARS[1]}"
+    raise BadRequest(f"{text[:40]!r} lies outside the years {years}", where, "send the moment that is meant, or none")
 
 
 def _texts_of(raw: bytes, name: str, count: int) -> list[str]:
