@@ -273,7 +273,7 @@ def _rival(store: Store, digest: str, test: pl.DataFrame) -> tuple[np.ndarray, f
 def _measure(scorer: Scorer, bundle: Bundle, test: pl.DataFrame, store: Store) -> dict[str, float]:
     """Latency of single rows in milliseconds, and the size of the bundle in bytes."""
     times = scorer.time_rows(bundles.columns_of(test.head(LATENCY_ROWS), bundle.task))
-    size = sum(store.objects.path(digest).stat().st_size for digest in bundle.files.values())
+    size = sum(store.objects.size_bytes(digest) for digest in bundle.files.values())
     return {
         "latency p50": float(np.quantile(times, 0.5)),
         "latency p99": float(np.quantile(times, 0.99)),

@@ -76,8 +76,8 @@ def lost(store: Store, entry: Entry) -> str | None:
     """A sentence naming an output whose object is gone or has another size; None where all are there."""
     for name, output in entry.outputs.items():
         try:
-            size = store.objects.path(output.digest).stat().st_size
-        except OSError:
+            size = store.objects.size_bytes(output.digest)
+        except NotFound:
             return f"its output {name + ' ' if name else ''}is missing from the store"
         if size != output.size_bytes:
             return f"its output {name + ' ' if name else ''}is damaged in the store"

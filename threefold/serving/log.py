@@ -200,7 +200,7 @@ def _matching(store: Store, endpoint: str, kind: Kind, prediction_id: str) -> li
     wanted = pl.col("prediction_id") == prediction_id
     found = [table.filter(wanted) for table in _not_ingested(store, endpoint, kind)]
     for digest in _digests(store, endpoint, kind):
-        if pl.scan_parquet(store.objects.path(digest)).filter(wanted).select(pl.len()).collect().item():
+        if store.objects.scan_table(digest).filter(wanted).select(pl.len()).collect().item():
             found.append(store.objects.get_table(digest).filter(wanted))
     rows = [row for table in found for row in table.to_dicts()]
     return sorted(rows, key=lambda row: row["received_at"])

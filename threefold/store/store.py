@@ -20,7 +20,7 @@ from threefold.records import utc_now
 from threefold.store import schema
 from threefold.store.events import GENESIS, canonical, chain
 from threefold.store.keys import own_key
-from threefold.store.objects import Objects
+from threefold.store.objects import LocalObjects, Objects
 from threefold.store.tracking import experiments
 
 BUSY_TIMEOUT_S = 60  # a writer waits its turn this long; transactions here last milliseconds
@@ -83,7 +83,7 @@ class Store:
         self.url = url
         self.engine = engine
         self.actor = ""  # who is named in the event log; empty: the user of the operating system
-        self.objects = Objects(root / "objects")
+        self.objects: Objects = LocalObjects(root / "objects")
         self._key: bytes | None = None
 
     @classmethod

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from threefold.errors import NotFound, StoreError
-from threefold.store.objects import Objects
+from threefold.store.objects import LocalObjects
 
 
 def test_bytes_lie_under_their_digest_and_only_once(tmp_path: Path) -> None:
-    objects = Objects(tmp_path)
+    objects = LocalObjects(tmp_path)
     digest = objects.put(b"flights")
     assert digest == hashlib.sha256(b"flights").hexdigest()
     before = objects.path(digest).stat().st_ino
@@ -22,12 +22,12 @@ def test_bytes_lie_under_their_digest_and_only_once(tmp_path: Path) -> None:
 
 def test_an_unknown_object_is_answered(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        Objects(tmp_path).get("0" * 64)
+        LocalObjects(tmp_path).get("0" * 64)
 
 
 @pytest.mark.parametrize("damage", [b"", b"flightz"])
 def test_a_damaged_object_is_refused_and_putting_it_again_mends_it(tmp_path: Path, damage: bytes) -> None:
-    objects = Objects(tmp_path)
+    objects = LocalObjects(tmp_path)
     digest = objects.put(b"flights")
     objects.path(digest).write_bytes(damage)
     with pytest.raises(StoreError) as error:
@@ -38,7 +38,7 @@ def test_a_damaged_object_is_refused_and_putting_it_again_mends_it(tmp_path: Pat
 
 
 def test_threads_that_put_the_same_bytes_at_once_keep_one_whole_copy(tmp_path: Path) -> None:
-    objects, data = Objects(tmp_path), os.urandom(100_000)
+    objects, data = LocalObjects(tmp_path), os.urandom(100_000)
     threads = [threading.Thread(target=objects.put, args=(data,)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -48,7 +48,7 @@ def test_threads_that_put_the_same_bytes_at_once_keep_one_whole_copy(tmp_path: P
 
 
 def test_a_table_comes_back_and_equal_tables_have_one_digest(tmp_path: Path) -> None:
-    objects = Objects(tmp_path)
+    objects = LocalObjects(tmp_path)
     table = pl.DataFrame({"n": [1, None], "s": ["a", "b"]})
     digest = objects.put_table(table)
     assert objects.get_table(digest).equals(table)
@@ -58,11 +58,11 @@ def test_a_table_comes_back_and_equal_tables_have_one_digest(tmp_path: Path) -> 
 def test_a_folder_that_is_a_file_is_answered(tmp_path: Path) -> None:
     (tmp_path / "objects").touch()
     with pytest.raises(StoreError, match="cannot write"):
-        Objects(tmp_path / "objects").put(b"x")
+        LocalObjects(tmp_path / "objects").put(b"x")
 
 
 def test_what_a_killed_writer_left_is_swept_after_a_day_and_not_before(tmp_path: Path) -> None:
-    objects = Objects(tmp_path)
+    objects = LocalObjects(tmp_path)
     objects.put(b"flights")
     old, young = (tmp_path / ".half" / name for name in ("old", "young"))
     for file in (old, young):
@@ -73,7 +73,7 @@ def test_what_a_killed_writer_left_is_swept_after_a_day_and_not_before(tmp_path:
 
 
 def test_what_is_there_is_listed_measured_and_removed(tmp_path: Path) -> None:
-    objects = Objects(tmp_path)
+    objects = LocalObjects(tmp_path)
     assert list(objects.digests()) == []
     first, second = objects.put(b"one"), objects.put(b"three")
     assert set(objects.digests()) == {first, second}

@@ -1,0 +1,11 @@
+"""Immutable bytes under their digest.
+
+Takes     bytes, streams of bytes.
+Hands on  Objects: put, get and stream by sha256; verified when read, never half-written.
+Start in  base.py, which lists the promises; local.py keeps them in a folder.
+"""
+
+from threefold.store.objects.base import Growing, Objects, digest_of
+from threefold.store.objects.local import LocalObjects
+
+__all__ = ["Growing", "LocalObjects", "Objects", "digest_of"]
