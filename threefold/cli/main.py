@@ -21,7 +21,7 @@ from threefold.errors import CanvasError, ThreefoldError
 SECTIONS = {
     "Begin": ("demo", "init", "canvas"),
     "Build": ("run", "status", "runs", "models"),
-    "Live": ("release", "serve", "rollback", "watch", "replay"),
+    "Live": ("up", "release", "serve", "rollback", "watch", "replay"),
     "Answer for it": ("trace", "reproduce", "report", "events"),
 }
 

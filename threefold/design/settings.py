@@ -48,6 +48,7 @@ TABLE = (
     Entry("store", ".threefold", "text", "Folder of the store; a relative one lies in the project."),
     Entry("host", "127.0.0.1", "text", "Address that the server listens on; others than this machine's open it to the network."),
     Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
+    Entry("up_port", "5000", "whole", "TCP port of `threefold up`, 0 to 65535; 0 takes a free one."),
     Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
     Entry("traceback", "0", "switch", "1 shows the whole trace where an error was not foreseen."),
 )  # fmt: skip
@@ -66,7 +67,7 @@ def fit(name: str, value: str) -> str:
     kind = find(name).kind
     if kind == "whole" and not value.isdecimal():
         raise Unfit("a whole number, 0 or more")
-    if name == "port" and int(value) > 65_535:
+    if kind == "whole" and name.endswith("port") and int(value) > 65_535:
         raise Unfit("a port from 0 to 65535")
     if kind == "seconds" and ((parts := quantity(value)) is None or parts[0] < 0 or parts[1] not in ("", "s")):
         raise Unfit("a number of seconds, 0 or more")

@@ -1,0 +1,125 @@
+"""The ASGI application: the API in front, found in one look-up; behind it the pages, as Starlette routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
+
+from threefold.server import api, mlflow, pages
+from threefold.server.call import Call
+from threefold.server.context import Context
+from threefold.server.refusals import ProtocolError, refuse
+from threefold.server.routes import Endpoint, Table
+from threefold.store import Store
+
+JSON = (b"content-type", b"application/json")
+PREFIXES = ("/api/", "/ajax-api/", "/health", "/version")  # of the API; what begins otherwise is a page
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Server:
+    """The application.
+
+    Attributes:
+        context: what the doors share; public for tests and for whoever embeds the server.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._table = Table(mlflow.ROUTES, api.ROUTES)
+        self._pages = Starlette(routes=pages.ROUTES, middleware=[Middleware(GZipMiddleware, minimum_size=1_000)])
+        self._pages.state.context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(PREFIXES):
+            await self._answer(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            method, path = scope["method"], scope["path"]
+            if path.startswith("/ajax-api/"):  # what MLflow's own pages call: the same routes
+                path = path[5:]
+            found = self._table.find(method, path)
+            if found is None:
+                raise self._unknown(method, path)
+            endpoint, words = found
+            if endpoint.kind == "stream":
+                call = Call.read("GET", scope["query_string"], b"", words)
+                await endpoint.work(self.context, call, scope, receive, send)
+                return
+            call = Call.read(method, scope["query_string"], await _body(receive), words)
+            status, body = 200, await self._do(endpoint, call)
+        except Exception as error:  # a door: whatever was raised becomes an answer
+            status, body = refuse(error)
+        await respond(send, status, body)
+
+    async def _do(self, endpoint: Endpoint, call: Call) -> bytes:
+        work = endpoint.work
+        if endpoint.kind == "write":
+            return encoded(await self.context.write(lambda tx: work(tx, call)))
+        if endpoint.kind == "read":
+            return await self.context.read(_read_and_encode, work, call)
+        return encoded(work(self.context, call))
+
+    def _unknown(self, method: str, path: str) -> ProtocolError:
+        others = [other for other in ("GET", "POST", "PUT", "PATCH", "DELETE") if self._table.find(other, path)]
+        do = f"it answers {', '.join(others)}" if others else "docs/tracking.md lists the routes"
+        return ProtocolError("ENDPOINT_NOT_FOUND", f"there is no route {method} {path}", "the server", do)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self.context.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def create_app(store: Store, *, allow_reset: bool = False) -> Server:
+    """The application over a store.
+
+    Args:
+        allow_reset: whether POST /api/threefold/reset may put the store back to empty.
+    """
+    return Server(Context(store, allow_reset))
+
+
+async def respond(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = (JSON,)) -> None:
+    """Send a whole answer."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def encoded(value: Any) -> bytes:
+    """An answer as bytes: JSON, unless it is bytes already."""
+    return value if isinstance(value, bytes) else _encode(value)
+
+
+def _read_and_encode(connection: Any, work: Any, call: Call) -> bytes:
+    return encoded(work(connection, call))
+
+
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    pieces = [body]
+    while message.get("more_body"):
+        message = await receive()
+        pieces.append(message.get("body", b""))
+    return b"".join(pieces)

@@ -1,0 +1,13 @@
+"""The tracking and registry protocol of MLflow, one file for each family of routes.
+
+Each file holds a table ROUTES: (method, path) -> endpoint. `_families` lists the files.
+"""
+
+from __future__ import annotations
+
+from threefold.server.mlflow import service
+from threefold.server.routes import Endpoint
+
+_families = (service,)
+
+ROUTES: dict[tuple[str, str], Endpoint] = {route: end for family in _families for route, end in family.ROUTES.items()}

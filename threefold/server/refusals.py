@@ -1,0 +1,74 @@
+"""Refusals over HTTP: the code, the status and the sentence that a client of the tracking protocol expects."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from threefold.errors import Conflict, NotFound, Refused, StoreError, ThreefoldError
+
+STATUS = {
+    "BAD_REQUEST": 400,
+    "INVALID_PARAMETER_VALUE": 400,
+    "RESOURCE_ALREADY_EXISTS": 400,
+    "PERMISSION_DENIED": 403,
+    "ENDPOINT_NOT_FOUND": 404,
+    "RESOURCE_DOES_NOT_EXIST": 404,
+    "NOT_FOUND": 404,
+    "RESOURCE_CONFLICT": 409,
+    "INTERNAL_ERROR": 500,
+    "INVALID_STATE": 500,
+    "NOT_IMPLEMENTED": 501,
+    "TEMPORARILY_UNAVAILABLE": 503,
+}
+_KINDS = (
+    (NotFound, "RESOURCE_DOES_NOT_EXIST"),
+    (Conflict, "RESOURCE_ALREADY_EXISTS"),
+    (Refused, "PERMISSION_DENIED"),
+    (StoreError, "INTERNAL_ERROR"),
+    (ThreefoldError, "INVALID_PARAMETER_VALUE"),
+)
+DOCS = "docs/tracking.md lists the routes with what they take"
+
+logger = logging.getLogger(__name__)
+
+
+class ProtocolError(ThreefoldError):
+    """A refusal whose code the protocol prescribes.
+
+    Attributes:
+        code: one of STATUS, as in "INVALID_PARAMETER_VALUE".
+    """
+
+    def __init__(self, code: str, what: str, where: str = "the request", do: str = DOCS) -> None:
+        super().__init__(what, where, do)
+        self.code = code
+
+
+def invalid(what: str, where: str = "the request", do: str = DOCS) -> ProtocolError:
+    """Something in a request cannot be used as it is."""
+    return ProtocolError("INVALID_PARAMETER_VALUE", what, where, do)
+
+
+def code_of(error: ThreefoldError) -> str:
+    """The protocol's word for one of our refusals."""
+    if isinstance(error, ProtocolError):
+        return error.code
+    return next(code for kind, code in _KINDS if isinstance(error, kind))
+
+
+def refuse(error: Exception) -> tuple[int, bytes]:
+    """Status and body that tell a client what went wrong. What nobody foresaw is logged with its trace."""
+    if not isinstance(error, ThreefoldError):
+        logger.error("a request failed", exc_info=error)
+        error = ProtocolError(
+            "INTERNAL_ERROR", f"Threefold itself failed: {type(error).__name__}: {error}", "the server",
+            "its output has the trace; please report it",
+        )  # fmt: skip
+    code = code_of(error)
+    said: dict[str, Any] = {
+        "error_code": code, "message": str(error), "what": error.what, "where": error.where, "do": error.do,
+    }  # fmt: skip
+    return STATUS[code], msgspec.json.encode(said)
