@@ -2,10 +2,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 
 from threefold.store import Store
 from threefold.store.events import GENESIS, chain, read, verify
+from threefold.store.schema import events
 
 
 @pytest.fixture
@@ -59,3 +60,27 @@ def test_events_are_read_in_order_by_subject_and_kind(store: Store) -> None:
         assert [event.seq for event in read(connection, kind="store.created")] == [1]
         first = next(read(connection))
     assert first.previous == GENESIS
+
+
+def test_a_last_row_that_was_removed_is_found_and_stays_missed_when_the_log_goes_on(store: Store) -> None:
+    assert tampered(store, "DELETE FROM events WHERE seq = 5") == (4, "event 5 is missing at the end of the log")
+    with store.write() as tx:
+        assert tx.event("thing.noted", "thing") == 6
+    with store.read() as connection:
+        assert verify(connection) == (4, "event 5 is missing: the next row is 6")
+
+
+def test_a_row_that_was_added_with_the_right_hash_is_found_and_named(store: Store) -> None:
+    with store.write() as tx:
+        last = tx.execute(select(events).where(events.c.seq == 5)).one()
+        row = {"seq": 6, "at": tx.now, "kind": "thing.noted", "subject": "thing", "actor": "eve", "body": "{}"}
+        tx.execute(insert(events).values(**row, previous=last.hash, hash=chain(last.hash, *row.values())))
+    with store.read() as connection:
+        assert verify(connection) == (6, "event 6 was added by hand: the log stood at 5")
+
+
+def test_the_newest_events_come_in_order_too(store: Store) -> None:
+    with store.read() as connection:
+        found = list(read(connection, last=2))
+        assert [event.seq for event in found] == [4, 5]
+        assert [event.seq for event in read(connection, since=found[0].at)] == [4, 5]

@@ -9,12 +9,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from threefold.pipeline import runs
 from threefold.registry import versions
 from threefold.store import Store, schema
-from threefold.store.events import verify
+from threefold.store.events import GENESIS, chain, verify
 from threefold.store.store import _engine
 from threefold.store.upgrade import MIGRATIONS, upgrade
 
@@ -78,7 +78,9 @@ def test_a_store_of_the_first_schema_comes_along_whole(tmp_path: Path) -> None:
         command.upgrade(config, "0001")
         for statement in FIRST_SCHEMA_ROWS.strip().split(";\n"):
             tx.execute(text(statement))
-        tx.event("store.created", "store", {"schema": "0001"})
+        first = {"seq": 1, "at": tx.now, "kind": "store.created", "subject": "store", "actor": "ada", "body": "{}"}
+        hashed = chain(GENESIS, *first.values())
+        tx.execute(insert(schema.events).values(**first, previous=GENESIS, hash=hashed))
     store.close()
 
     opened = Store.open(root)

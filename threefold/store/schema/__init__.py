@@ -9,7 +9,7 @@ from threefold.store.schema.base import HEAD, metadata
 from threefold.store.schema.data import seal_readings, snapshots
 from threefold.store.schema.engine import artifacts, cache, edges, executions
 from threefold.store.schema.live import alerts, endpoints, log_segments, windows
-from threefold.store.schema.log import checkpoints, events
+from threefold.store.schema.log import checkpoints, events, log_head
 from threefold.store.schema.registry import (
     alias_moves,
     aliases,
@@ -62,6 +62,7 @@ __all__ = [
     "experiments",
     "files",
     "holds",
+    "log_head",
     "log_segments",
     "logged_model_metrics",
     "logged_model_params",

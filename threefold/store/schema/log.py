@@ -1,4 +1,4 @@
-"""The event log, and the signed checkpoints over it."""
+"""The event log, where it stands, and the signed checkpoints over it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ events = Table(
     Column("hash", String(64), nullable=False, unique=True),
     Index("events_subject", "subject"),
     Index("events_kind", "kind"),
+)
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is one row
+    Column("seq", Integer, nullable=False),  # the last event; the next one continues here even if its row is taken away
+    Column("hash", String(64), nullable=False),
 )
 
 checkpoints = Table(

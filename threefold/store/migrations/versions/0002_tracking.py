@@ -30,6 +30,7 @@ def upgrade() -> None:
     for name in COPIED:
         columns = ", ".join(f'"{column.name}"' for column in old[name].columns)
         op.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {name}_0001")
+    op.execute("INSERT INTO log_head (id, seq, hash) SELECT 1, seq, hash FROM events ORDER BY seq DESC LIMIT 1")
     _copy_versions(connection, old)
     for name in CHANGED:
         op.drop_table(f"{name}_0001")
@@ -163,6 +164,13 @@ def _create() -> None:
         sa.Column("at", sa.String(length=32), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_table(
+        "log_head",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "events",
