@@ -136,7 +136,7 @@ class Violation:
 
     table: str
     column: str
-    rule: str  # missing, type, nulls, range, values, unique
+    rule: str  # missing, type, kind (number or true/false), nulls, range, values, unique
     rows: int  # how many rows break it
     share: float
     sentence: str
@@ -260,6 +260,7 @@ class Lineage:
     canvas: str  # digest of threefold.yaml
     seed: int
     champion: str | None = None  # bundle in production when this version was made: its rival, and its tables' contracts
+    accepted: tuple[str, ...] = ()  # tables whose new shape was accepted on purpose, in spite of those contracts
 
 
 @dataclass(frozen=True, slots=True)

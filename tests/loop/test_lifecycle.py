@@ -212,3 +212,41 @@ def test_any_object_with_fit_and_predict_may_be_a_candidate(make_project: Make) 
     project = make_project(CANVAS.replace("[linear]", "[guess]"), model=own)
     turn = lifecycle.turn(project)
     assert turn.version is not None and turn.version.lineage.candidate == "guess"
+
+
+ONE_BAD_CELL = "p1200,2026-02-09T23:59:59,2026-02-10T23:59:59,abc,north,1\n"
+
+
+def add_line(project: Project, line: str) -> None:
+    with (project.root / "data" / "parcels.csv").open("a") as file:
+        file.write(line)
+
+
+def test_one_bad_cell_in_a_column_of_numbers_stops_the_run_and_is_named_with_its_line(make_project: Make) -> None:
+    project = make_project()
+    lifecycle.turn(project)
+    add_line(project, ONE_BAD_CELL)
+    with pytest.raises(DataError, match=r"'weight' .* promised is a number.*'abc'") as caught:
+        lifecycle.turn(project)
+    assert caught.value.where == "data/parcels.csv:1202"
+    assert "--accept parcels" in caught.value.do
+    assert len(versions.list_versions(project.store)) == 1
+
+
+def test_a_new_shape_of_a_table_can_be_accepted_on_purpose(make_project: Make) -> None:
+    project = make_project()
+    lifecycle.turn(project)
+    table = pl.read_csv(project.root / "data" / "parcels.csv", try_parse_dates=True).drop("weight")
+    project = make_project(CANVAS.replace(">= 0.6", ">= 0.4"), table=table)
+    with pytest.raises(DataError, match="weight") as caught:
+        lifecycle.turn(project)
+    assert "threefold run --accept parcels" in caught.value.do
+    turn = lifecycle.turn(project, accept=["parcels"])
+    assert turn.release is not None and turn.release.number == 2
+    again = lifecycle.turn(project)  # what was accepted once holds
+    assert statuses(again) == {"reused"} and again.version == turn.version
+
+
+def test_only_a_table_of_the_canvas_can_be_accepted(make_project: Make) -> None:
+    with pytest.raises(NotFound, match="did you mean 'parcels'"):
+        lifecycle.turn(make_project(), accept=["parcel"])

@@ -9,7 +9,7 @@ import polars as pl
 
 from threefold.data.profile import kind_of
 from threefold.data.words import counted, listing
-from threefold.records import ColumnProfile, ColumnRule, Contract, Profile, Violation
+from threefold.records import ColumnProfile, ColumnRule, Contract, Kind, Profile, Violation
 
 NULL_MARGIN = 0.01  # more nulls than half again what was seen, and this, break the promise
 RANGE_MARGIN = 0.5  # of the spread from the 5th to the 95th percentile (at least a tenth of the range), on both sides
@@ -96,9 +96,14 @@ def _broken(frame: pl.DataFrame, rule: ColumnRule, table: str) -> Iterator[Viola
         yield Violation(table, rule.name, "missing", frame.height, 1.0, f"column '{rule.name}' is missing")
         return
     column = frame[rule.name]
+    kind = kind_of(column)
     if not _fits(column, rule):
-        sentence = f"column '{rule.name}' is a {kind_of(column)} ({column.dtype}), promised is a {rule.kind}"
-        yield Violation(table, rule.name, "type", frame.height, 1.0, sentence)
+        sentence = f"column '{rule.name}' is now a {kind} ({column.dtype}), promised is a {rule.kind}"
+        bad = misfit(column, rule.kind)
+        tail = "" if bad is None else f", because of a value such as '{bad[:60]}'"
+        # Both become numbers when they are features, so a table may change from one to the other.
+        name = "kind" if {kind, rule.kind} == {"number", "boolean"} else "type"
+        yield Violation(table, rule.name, name, frame.height, 1.0, sentence + tail)
         return
     if len(column):
         yield from _nulls(column, rule, table)
@@ -112,6 +117,20 @@ def _fits(column: pl.Series, rule: ColumnRule) -> bool:
         return True  # a column of nulls has no type of its own; its nulls are reported
     alike = {"category", "text"}  # whether strings are prose is a guess from the rows at hand
     return kind == rule.kind or {kind, rule.kind} <= alike
+
+
+def misfit(column: pl.Series, kind: Kind) -> str | None:
+    """The first text that keeps a column from being what it was: one bad cell makes texts of all numbers."""
+    if column.dtype != pl.String or kind not in ("number", "boolean", "time"):
+        return None
+    values = column.drop_nulls()
+    if kind == "number":
+        strange = values.filter(values.cast(pl.Float64, strict=False).is_null())
+    elif kind == "boolean":
+        strange = values.filter(~values.str.to_lowercase().is_in(["true", "false"]))
+    else:
+        strange = values.filter(~values.str.contains(r"^\d{4}-\d\d-\d\d([T ].*)?$"))
+    return None if strange.is_empty() else str(strange[0])
 
 
 def _nulls(column: pl.Series, rule: ColumnRule, table: str) -> Iterator[Violation]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from threefold.data.words import did_you_mean
 from threefold.design.canvas import CommandStep, Source, Training
 from threefold.errors import GateFailed, NotFound, Refused
 from threefold.features.views import View, collect
@@ -54,6 +55,7 @@ class Setting:
     snapshots: Mapping[str, Snapshot] | None = None  # old snapshots in the place of the sources
     champion: str | None = None  # digest of the bundle in production
     contracts: Mapping[str, Contract] | None = None  # the table contracts that the champion was trained under
+    accepted: tuple[str, ...] = ()  # tables that get a new contract, whatever the champion's says
 
 
 # ------------------------------------------------------------------------------------------------ build the graph
@@ -109,7 +111,7 @@ def _data_steps(project: Project, name: str, setting: Setting) -> list[Step]:
         ),
         Step(
             f"check/{name}", does.check, inputs={"table": f"know/{name}", "contract_": f"contract/{name}"},
-            stage="data",
+            given={"source": source, "root": project.root}, stage="data",
         ),
     ]  # fmt: skip
 
@@ -268,9 +270,9 @@ def _gate_steps(project: Project, setting: Setting) -> list[Step]:
 
 
 def plan(project: Project, *, stage: str | None = None, as_of: datetime | None = None,
-         force: Collection[str] = ()) -> list[Decision]:  # fmt: skip
+         force: Collection[str] = (), accept: Collection[str] = ()) -> list[Decision]:  # fmt: skip
     """What a run would do, step by step and with the reason, without doing it."""
-    steps = graph(project, _setting(project, as_of, stage))
+    steps = graph(project, _setting(project, as_of, stage, accept))
     return engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage), force=force)
 
 
@@ -280,6 +282,7 @@ def turn(
     stage: str | None = None,
     as_of: datetime | None = None,
     force: Collection[str] = (),
+    accept: Collection[str] = (),
     reason: str = "by hand",
     on_step: Callable[[StepEvent], None] | None = None,
     on_progress: Callable[[str], None] | None = None,
@@ -290,12 +293,13 @@ def turn(
         stage: stop after this stage; None goes all the way.
         as_of: train on what was known at this moment of the data's clock.
         force: steps that run even if nothing changed.
+        accept: tables whose columns may have changed since the champion was trained; each gets a new contract.
         reason: why the loop turns; it is written into the release.
     Raises:
         StepFailed, DataError, LeakError: a step could not be done; what was finished is kept.
         GateFailed: a gate said no; the version is registered as refused, with its evidence.
     """
-    setting = _setting(project, as_of, stage)
+    setting = _setting(project, as_of, stage, accept)
     steps = graph(project, setting, on_progress=on_progress)
     outcome = engine.run(
         project.store, steps, root=project.root, project=project.canvas.project, name=stage or "all",
@@ -307,16 +311,23 @@ def turn(
     return _conclude(project, outcome, setting, reason, release=stage != "gates")
 
 
-def _setting(project: Project, as_of: datetime | None, stage: str | None) -> Setting:
+def _setting(project: Project, as_of: datetime | None, stage: str | None, accept: Collection[str] = ()) -> Setting:
     """How the graph is built now.
 
     A release makes a new champion, and with it a new rival and new contracts. That alone is no reason to run again
     what led to it: where nothing else changed since the newest version was made, the graph is built as it was then.
     """
+    unknown = sorted(set(accept) - set(project.canvas.data))
+    if unknown:
+        raise NotFound(
+            f"no table is named {unknown[0]!r}", "--accept", did_you_mean(unknown[0], project.canvas.data, "tables")
+        )
     current = _champion(project)
+    if accept:
+        return _made_under(project, as_of, current, tuple(sorted(accept)))
     known = versions.list_versions(project.store, project.canvas.project)
     if known and known[-1].lineage.champion != current:
-        before = _made_under(project, as_of, known[-1].lineage.champion)
+        before = _made_under(project, as_of, known[-1].lineage.champion, known[-1].lineage.accepted)
         steps = graph(project, before)
         decisions = engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage))
         if all(one.action == "reuse" for one in decisions):
@@ -331,12 +342,15 @@ def _champion(project: Project) -> str | None:
         return None
 
 
-def _made_under(project: Project, as_of: datetime | None, champion: str | None) -> Setting:
+def _made_under(
+    project: Project, as_of: datetime | None, champion: str | None, accepted: tuple[str, ...] = ()
+) -> Setting:
     if champion is None:
         return Setting(as_of)
     bundle = bundles.load_bundle(project.store, champion)
     contracts = bundles.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
-    return Setting(as_of, champion=champion, contracts=contracts)
+    kept = {name: one for name, one in contracts.items() if name not in accepted}
+    return Setting(as_of, champion=champion, contracts=kept, accepted=accepted)
 
 
 def _targets(steps: list[Step], stage: str | None) -> list[str] | None:
@@ -401,6 +415,7 @@ def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
         canvas=project.canvas.digest,
         seed=project.canvas.train.seed,
         champion=setting.champion,
+        accepted=setting.accepted,
     )
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from threefold.data import cleaning, contract, knowledge, profile, seal, snapshots, sources, split
-from threefold.data.words import did_you_mean
+from threefold.data.culprits import place_of_value
+from threefold.data.words import counted, did_you_mean
 from threefold.design.canvas import Prediction, Source, Training, Value
 from threefold.errors import DataError, LeakError
 from threefold.features import blind, building, leaks
@@ -31,6 +32,7 @@ from threefold.records import (
     Bundle,
     CandidateReport,
     Contract,
+    FeatureSpec,
     Gate,
     GateResult,
     Profile,
@@ -94,15 +96,35 @@ def promise(profile: Profile, accepted: Contract | None) -> Contract:
     return accepted or contract.infer(profile)
 
 
-def check(table: pl.DataFrame, contract_: Contract) -> list[Violation]:
-    """The promises that the table breaks. A column that is gone stops the run."""
+def check(table: pl.DataFrame, contract_: Contract, source: Source, root: Path) -> list[Violation]:
+    """The promises that the table breaks. Those about its shape stop the run: clients send what was promised.
+
+    Raises:
+        DataError: a column is gone, or is of another kind than before.
+    """
     violations = list(contract.check(table, contract_))
-    gone = [found for found in violations if found.rule == "missing"]
-    if gone:
-        raise DataError(
-            gone[0].sentence, f"table {contract_.table}", "bring the column back, or train from a table without it"
-        )
+    broken = [found for found in violations if found.rule in ("missing", "type")]
+    if broken:
+        raise _other_shape(broken, table, contract_, source, root)
     return violations
+
+
+def _other_shape(
+    broken: list[Violation], table: pl.DataFrame, contract_: Contract, source: Source, root: Path
+) -> DataError:
+    first = broken[0]
+    accept = f"if the table shall have this shape from now on: threefold run --accept {contract_.table}"
+    more = f", and so is the shape of {counted(len(broken) - 1, 'other column')}" if broken[1:] else ""
+    if first.rule == "missing":
+        return DataError(first.sentence + more, f"table {contract_.table}", f"bring the column back; {accept}")
+    kind = next(rule.kind for rule in contract_.rules if rule.name == first.column)
+    bad = contract.misfit(table[first.column], kind)
+    place = None if bad is None else place_of_value(source, root, first.column, bad)
+    mend = "mend that value, list it under `nulls` of the table" if bad is not None else "mend the source"
+    return DataError(
+        first.sentence + more, place or f"table {contract_.table}, column {first.column}",
+        f"{mend}, or convert the column in clean_{contract_.table} of data.py; {accept}",
+    )  # fmt: skip
 
 
 def hold_out(rows: pl.DataFrame, prediction: Prediction, training: Training) -> dict[str, pl.DataFrame]:
@@ -264,10 +286,15 @@ def accept(
 def _rival(store: Store, digest: str, test: pl.DataFrame) -> tuple[np.ndarray, float | None] | None:
     """What the model in production says of the same rows, and its threshold; None where its inputs are others."""
     bundle = bundles.load_bundle(store, digest)
-    if not {spec.name for spec in bundle.task.features} <= set(test.columns):
+    if not all(_is_there(spec, test) for spec in bundle.task.features):
         return None
     scorer = Scorer.open(store.objects.get, bundle, key=store.key())
     return scorer.score(bundles.columns_of(test, bundle.task)), bundle.threshold
+
+
+def _is_there(spec: FeatureSpec, test: pl.DataFrame) -> bool:
+    """Whether a feature is in the table, and of the same kind."""
+    return spec.name in test.columns and (spec.kind == "number") == (test[spec.name].dtype != pl.String)
 
 
 def _measure(scorer: Scorer, bundle: Bundle, test: pl.DataFrame, store: Store) -> dict[str, float]:

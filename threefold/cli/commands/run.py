@@ -16,11 +16,18 @@ from threefold.loop import lifecycle
 @click.argument("stage", required=False, type=click.Choice(lifecycle.STAGES))
 @click.option("--explain", is_flag=True, help="Say for each step why it would run or be reused; run nothing.")
 @click.option("--force", multiple=True, metavar="STEP", help="Run this step even if nothing changed; repeatable.")
+@click.option("--accept", multiple=True, metavar="TABLE", help="Take this table's new shape on purpose; repeatable.")
 @click.option("--as-of", type=click.DateTime(), help="Train on what was known at this moment of the data.")
 @click.option("--reason", default="by hand", show_default=True, help="Why the loop turns; kept with the release.")
 @json_option
 def command(
-    stage: str | None, explain: bool, force: tuple[str, ...], as_of: datetime | None, reason: str, as_json: bool
+    stage: str | None,
+    explain: bool,
+    force: tuple[str, ...],
+    accept: tuple[str, ...],
+    as_of: datetime | None,
+    reason: str,
+    as_json: bool,
 ) -> None:
     """Run the lifecycle up to STAGE, or all of it.
 
@@ -28,15 +35,17 @@ def command(
     """
     project = here()
     if explain:
-        decisions = lifecycle.plan(project, stage=stage, as_of=as_of, force=force)
+        decisions = lifecycle.plan(project, stage=stage, as_of=as_of, force=force, accept=accept)
         print_json(decisions) if as_json else print_plan(decisions)
         return
     if as_json:
-        print_json(turn_as_json(lifecycle.turn(project, stage=stage, as_of=as_of, force=force, reason=reason)))
+        print_json(
+            turn_as_json(lifecycle.turn(project, stage=stage, as_of=as_of, force=force, accept=accept, reason=reason))
+        )
         return
     with StepProgress(console) as progress:
         turn = lifecycle.turn(
-            project, stage=stage, as_of=as_of, force=force, reason=reason,
+            project, stage=stage, as_of=as_of, force=force, accept=accept, reason=reason,
             on_step=progress.step, on_progress=progress.detail,
         )  # fmt: skip
     print_turn(project, turn)
