@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,13 @@ class StepFailed(ThreefoldError):
 
 
 class GateFailed(ThreefoldError):
-    """A release gate says no."""
+    """A release gate says no; carries what every gate said, where that is known."""
 
     exit_code = 1
+
+    def __init__(self, what: str, where: str, do: str, results: Sequence[Any] = ()) -> None:
+        super().__init__(what, where, do)
+        self.results = tuple(results)  # records.GateResult
 
 
 class Refused(ThreefoldError):

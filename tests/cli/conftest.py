@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+
+from threefold.serving import process
 
 CANVAS = """\
 threefold: 1
@@ -77,6 +80,12 @@ class Folder:
         process = self.start(*words, **environment)
         out, err = process.communicate(timeout=120)
         return Called(process.returncode, out, err)
+
+    def serve_and_ask(self, name: str, row: dict[str, Any]) -> None:
+        """One prediction by a server of this project's, which ends right after."""
+        with process.start(self.root / ".threefold") as server:
+            answer = httpx.post(f"{server.address}/predict/churn", json={"rows": [{"prediction_id": name, **row}]})
+            assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture

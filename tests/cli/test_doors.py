@@ -57,6 +57,7 @@ def test_a_failed_gate_ends_with_exit_code_1_and_says_by_how_much(folder) -> Non
     called = folder.call("run")
     assert called.code == 1
     assert "roc_auc is 0." in called.err
+    assert "✗  roc_auc" in called.out and "✓  beats a constant" in called.out
 
 
 def test_a_wrong_call_ends_with_exit_code_2(folder) -> None:
@@ -126,4 +127,21 @@ def test_the_report_is_one_file_that_asks_for_nothing_outside(released) -> None:
     assert released.call("report").code == 0
     page = Path(released.root / "report.html").read_text()
     assert "churn" in page
+    assert "Nothing has been predicted yet" in page
+    assert "No version has been built again yet" in page
+
+
+def test_the_report_knows_what_was_done_before_it(released) -> None:
+    assert released.call("reproduce", "1").code == 0
+    released.serve_and_ask("c-1", {"months": 3, "plan": "basic", "complaints": 4})
+    story = released.call("report", "--json").json
+    assert all(one["equal"] for one in story["reproduction"]["comparisons"])
+    assert story["trace"][0] == {**story["trace"][0], "kind": "prediction", "name": "c-1"}
+    assert story["latency"][0]["requests"] == 1
+    assert {"ingest/customers", "train/linear"} <= {stage["name"] for stage in story["stages"]}
+
+
+def test_the_page_of_the_report_asks_for_nothing_outside(released) -> None:
+    released.call("report")
+    page = Path(released.root / "report.html").read_text()
     assert 'src="http' not in page and 'href="http' not in page

@@ -52,6 +52,8 @@ def test_without_costs_there_is_no_column_of_totals(story: Story) -> None:
     text = printed(months_table(replace(story, months=(month,))))
     assert "Total" not in text
     assert "RMSE" in text
+    assert text.splitlines()[0] == f"{story.project}: the frozen model against Threefold, month by month"
+    assert (story.target or "positive")[:8] not in text.splitlines()[2]  # a rate of "yes" exists for two classes only
 
 
 @pytest.mark.parametrize("width", [40, 60, 120])

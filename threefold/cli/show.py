@@ -156,7 +156,8 @@ class Show:
             try:
                 lifecycle.turn(leaking, stage="features", as_of=TRAINED_ON)
             except LeakError as error:
-                self.refused.append(Finding(error.what, error.where, error.do))
+                where = Path(error.where).name  # the spoiled copy of the project is gone when somebody reads this
+                self.refused.append(Finding(error.what, where, error.do))
                 self.say(f"[red]✗[/] {error.what}")
                 self.say(f"  {error.do}")
 
@@ -268,8 +269,11 @@ class Show:
             left, to = before.arms[-1].number, after.arms[0].number
             self.rollbacks.append(RollbackStory(self.today, left, to, "shown in the demo", took))
             self.say(f"threefold rollback: version {left} → {to}, answered by the server after {took:.0f} ms")
+            began = time.perf_counter()
             routing.rollback(project.store, project.endpoint, "and forward again")
             replaying.follow(project, client)
+            took = (time.perf_counter() - began) * 1000
+            self.rollbacks.append(RollbackStory(self.today, to, left, "and forward again", took))
             self.say(f"and forward again to version {routing.current(project.store, project.endpoint).arms[0].number}")
 
     # ------------------------------------------------------------------------------------------------------ the end

@@ -14,10 +14,11 @@ from markupsafe import Markup
 
 from threefold.governance import figures
 from threefold.governance.charts import Chart, curve_charts, drift_chart, month_charts
-from threefold.governance.comparison import compare, first_version, measures_of, total, verdict_in_words
+from threefold.governance.comparison import MEASURES, compare, first_version, measures_of, total, verdict_in_words
 from threefold.governance.story import Story
 
 HERE = Path(__file__).parent
+METRICS_SHOWN = 7  # in the table of candidates; all of them stand with the run
 
 
 def render(story: Story) -> str:
@@ -58,9 +59,11 @@ def _context(story: Story) -> Mapping[str, Any]:
 
 
 def _metric_names(story: Story) -> list[str]:
-    """The cross-validated metrics that candidates have, in the order in which they name them."""
+    """The cross-validated metrics that candidates have: those that the months are compared by, then a few others."""
     names = dict.fromkeys(name for candidate in story.candidates for name in candidate.metrics)
-    return [name for name in names if not name.endswith("_std")]
+    first = [measure.name for measure in MEASURES if measure.name in names]
+    rest = [name for name in names if name not in first and not name.endswith("_std")]
+    return [*first, *rest][:METRICS_SHOWN]
 
 
 def _island(charts: list[Chart]) -> Markup:

@@ -78,7 +78,7 @@ class Latency:
 
     name: str  # "one row a request", "replay, 500 rows a request"
     requests: int
-    rows_per_s: float
+    rows_per_s: float | None  # None: not measured
     p50_ms: float
     p99_ms: float
 

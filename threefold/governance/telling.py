@@ -14,26 +14,34 @@ from threefold.errors import Finding
 from threefold.governance.story import (
     CanvasSummary,
     Comparison,
+    Hop,
+    Latency,
     Month,
     ReleaseStory,
     Reproduction,
     RollbackStory,
+    Stage,
     Story,
     VersionStory,
     summarise_canvas,
 )
+from threefold.governance.trace import trace
 from threefold.loop.project import Project
+from threefold.loop.reproduce import REPRODUCED
 from threefold.loop.reproduce import Reproduction as Rebuilt
 from threefold.monitoring.watch import all_alerts, all_windows
 from threefold.packaging.bundles import columns_of, load_bundle
 from threefold.packaging.scoring import Scorer
+from threefold.pipeline import runs
 from threefold.pipeline.lineage import outputs_of, value_of
-from threefold.records import Alert, CandidateReport, ModelVersion, Snapshot, TaskSpec, utc_now
+from threefold.records import Alert, CandidateReport, ModelVersion, Snapshot, TaskSpec, from_plain, utc_now
 from threefold.registry import evidence, releases, versions
 from threefold.serving import log
 from threefold.store import events
 from threefold.training import metrics
 from threefold.training.task import encode_labels
+
+STEPS_SHOWN = 8
 
 
 def tell(project: Project) -> Story:
@@ -62,6 +70,10 @@ def tell(project: Project) -> Story:
         windows=tuple(all_windows(store, project.endpoint)),
         drift_limit=project.canvas.watch.drift,
         alerts=alerts,
+        latency=_latency(project),
+        stages=_stages(project),
+        trace=_last_way(project),
+        reproduction=_last_reproduction(project),
     )
 
 
@@ -128,6 +140,47 @@ def _rollbacks(project: Project) -> list[RollbackStory]:
     ]
 
 
+def _latency(project: Project) -> tuple[Latency, ...]:
+    """How fast the server was with what is in the log; the way over the network is not in it."""
+    log.ingest(project.store, project.endpoint)
+    rows = log.read_predictions(project.store, project.endpoint)
+    if rows.is_empty():
+        return ()
+    p50, p99 = (float(rows["latency_ms"].quantile(share) or 0.0) for share in (0.5, 0.99))
+    return (Latency("in the server, without the network", rows["request_id"].n_unique(), None, p50, p99),)
+
+
+def _stages(project: Project) -> tuple[Stage, ...]:
+    """The seconds of the steps that the last run of the lifecycle executed; longest first, the rest together."""
+    last = runs.list_runs(project.store, project=project.canvas.project, kind="pipeline", limit=20)
+    for run in last:
+        took = {
+            one.step: (datetime.fromisoformat(one.ended_at) - datetime.fromisoformat(one.started_at)).total_seconds()
+            for one in runs.executions_of(project.store, run.id)
+            if one.status == "ran" and one.ended_at
+        }
+        if took:
+            longest = sorted(took.items(), key=lambda item: -item[1])
+            rest = sum(seconds for _, seconds in longest[STEPS_SHOWN:])
+            told = [Stage(name, seconds) for name, seconds in longest[:STEPS_SHOWN]]
+            return (*told, Stage(f"{len(longest) - STEPS_SHOWN} other steps", rest)) if rest else tuple(told)
+    return ()
+
+
+def _last_way(project: Project) -> tuple[Hop, ...]:
+    """The way of the newest prediction back to its sources."""
+    rows = log.read_predictions(project.store, project.endpoint)
+    return trace(project, rows["prediction_id"][-1]) if rows.height else ()
+
+
+def _last_reproduction(project: Project) -> Reproduction | None:
+    """What came of building a version again, the last time somebody did."""
+    with project.store.read() as connection:
+        found = [event.body for event in events.read(connection, kind=REPRODUCED)]
+    mine = [body for body in found if body["name"] == project.canvas.project]
+    return told_again(from_plain(mine[-1], Rebuilt)) if mine else None
+
+
 # -------------------------------------------------------------------------------------------------------- months
 
 
@@ -164,6 +217,8 @@ def _month(
     thresholds: Mapping[int, float | None], alerts: Sequence[Alert],
 ) -> Month:  # fmt: skip
     y = encode_labels(frame["label"], task)
+    readable = np.isfinite(y)  # a label that is no class, or no number, tells nothing about the model
+    frame, y = frame.filter(readable), y[readable]
     features = frame.select(pl.col(f"x.{spec.name}").alias(spec.name) for spec in task.features)
     frozen = scorer.score(columns_of(features, task))
     live = frame["score"].to_numpy() if task.problem != "multiclass" else np.array(frame["scores"].to_list())

@@ -44,13 +44,13 @@ def _prediction(found: Mapping[str, Any]) -> Iterator[Hop]:
     yield Hop(
         "prediction",
         str(found["prediction_id"]),
-        detail=f"{said}, for {found['time']}, from the {found['source']}{checks}",
+        detail=f"{said}, for {found['time'] or 'the moment of arrival'}, from the {found['source']}{checks}",
     )
     features = {key.removeprefix("x."): value for key, value in found.items() if key.startswith("x.")}
     shown = ", ".join(f"{key} {_short(value)}" for key, value in list(features.items())[:SHOWN_FEATURES])
     yield Hop("inputs", f"{len(features)} features", detail=shown + (" …" if len(features) > SHOWN_FEATURES else ""))
     for label in found["labels"]:
-        yield Hop("label", str(label["value"]), detail=f"became known {label['time']}")
+        yield Hop("label", str(label["value"]), detail=f"became known {label['time'] or 'when it was sent'}")
 
 
 def _release(project: Project, version: ModelVersion) -> Iterator[Hop]:

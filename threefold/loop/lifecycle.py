@@ -439,6 +439,7 @@ def _refuse(version: ModelVersion, results: tuple[GateResult, ...]) -> None:
         f"version {version.number} stays refused: " + "; ".join(result.sentence for result in failed),
         versions.subject(version.name, version.number),
         "better the model, or change the gate in threefold.yaml",
+        results,
     )
 
 

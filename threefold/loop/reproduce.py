@@ -19,8 +19,10 @@ from threefold.loop.project import STORE_FOLDER, Project, open_project
 from threefold.packaging.bundles import columns_of, decode_contracts, load_bundle
 from threefold.packaging.scoring import Scorer
 from threefold.pipeline import engine
-from threefold.records import Bundle, ModelVersion, Snapshot
+from threefold.records import Bundle, ModelVersion, Snapshot, plain
+from threefold.registry import versions
 
+REPRODUCED = "model.reproduced"  # the event that keeps what came of it
 SAMPLE = 1000  # rows of the training set whose predictions are compared
 
 
@@ -79,7 +81,10 @@ def reproduce(project: Project, version: ModelVersion) -> Reproduction:
         after = Scorer.open(scratch.store.objects.get, new, key=scratch.store.key()).score(columns_of(rows, new.task))
         scratch.store.close()
     gap = float(np.max(np.abs(before - after)))
-    return Reproduction(version.name, version.number, compared, gap, rows.height, time.perf_counter() - began)
+    again = Reproduction(version.name, version.number, compared, gap, rows.height, time.perf_counter() - began)
+    with project.store.write() as tx:
+        tx.event(REPRODUCED, versions.subject(version.name, version.number), {**plain(again), "equal": again.equal})
+    return again
 
 
 def _lay_out(project: Project, version: ModelVersion, folder: Path) -> Project:

@@ -65,7 +65,8 @@ def by_rule(store: Store, version: ModelVersion, results: Sequence[GateResult]) 
         count = (
             f"{len(failed)} of {len(results)} gates failed" if len(failed) > 1 else f"gate {failed[0].gate!r} failed"
         )
-        raise GateFailed(f"{count}: {sentences}", label, "better the model, or change the gate in threefold.yaml")
+        do = "better the model, or change the gate in threefold.yaml"
+        raise GateFailed(f"{count}: {sentences}", label, do, results)
     return approve(store, version, RULE, f"all {len(results)} gates passed")
 
 

@@ -8,7 +8,8 @@ import click
 
 from threefold.cli.printing import console, here, json_option, print_json
 from threefold.cli.progress import StepProgress
-from threefold.cli.turns import print_plan, print_turn, turn_as_json
+from threefold.cli.turns import print_gates, print_plan, print_turn, turn_as_json
+from threefold.errors import GateFailed
 from threefold.loop import lifecycle
 
 
@@ -43,9 +44,13 @@ def command(
             turn_as_json(lifecycle.turn(project, stage=stage, as_of=as_of, force=force, accept=accept, reason=reason))
         )
         return
-    with StepProgress(console) as progress:
-        turn = lifecycle.turn(
-            project, stage=stage, as_of=as_of, force=force, accept=accept, reason=reason,
-            on_step=progress.step, on_progress=progress.detail,
-        )  # fmt: skip
+    try:
+        with StepProgress(console) as progress:
+            turn = lifecycle.turn(
+                project, stage=stage, as_of=as_of, force=force, accept=accept, reason=reason,
+                on_step=progress.step, on_progress=progress.detail,
+            )  # fmt: skip
+    except GateFailed as error:
+        print_gates(error.results)
+        raise
     print_turn(project, turn)

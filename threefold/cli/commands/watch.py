@@ -7,7 +7,10 @@ from datetime import datetime
 import click
 
 from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.governance.comparison import MEASURES
 from threefold.loop.watching import look
+
+SHOWN = 3  # measures beside the drift, so that a line fits into 80 columns
 
 
 @click.command()
@@ -26,12 +29,13 @@ def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
     if as_json:
         print_json(seen)
         return
+    measures = [one for one in MEASURES if any(one.name in report.metrics for report in seen.reports)][:SHOWN]
     rows = [
-        (one.start[:16].replace("T", " "), one.rows, one.labelled, _worst(one.drift), one.metrics.get("roc_auc"),
-         one.metrics.get("calibration_gap"))
+        (one.start[:16].replace("T", " "), one.rows, one.labelled, _worst(one.drift),
+         *(one.metrics.get(measure.name) for measure in measures))
         for one in seen.reports
     ]  # fmt: skip
-    columns = ("window", ">rows", ">labelled", "drifted most", ">AUC", ">calibration gap")
+    columns = ("window", ">rows", ">labelled", "drifted most", *(f">{measure.spoken}" for measure in measures))
     table("", columns, rows, empty="no full window yet: nothing was predicted since the last look")
     for alert in seen.new_alerts:
         console.print(f"[yellow]●[/] {alert.sentence}\n  probably: {alert.probable}\n  do: {alert.do}")
