@@ -15,7 +15,8 @@ from threefold.packaging.bundles import pack
 from threefold.records import ColumnRule, Contract, FeatureSpec, Lineage, TaskSpec
 from threefold.registry import versions
 from threefold.serving import log
-from threefold.serving.journal import Columns, Feedback, Inference, LogWriter
+from threefold.serving.journal import Columns, Feedback, Inference
+from threefold.serving.log_writer import LogWriter
 from threefold.store import Store, events
 from threefold.training import metrics
 from threefold.training.baselines import Lookup

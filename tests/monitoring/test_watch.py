@@ -6,8 +6,9 @@ from threefold.design.canvas import Canvas, Prediction, Retraining, Serving, Tra
 from threefold.monitoring import memory
 from threefold.monitoring.alerts import decide
 from threefold.monitoring.watch import all_alerts, all_windows, floor, open_alerts, watch
-from threefold.serving.journal import Columns, Inference, LogWriter
+from threefold.serving.journal import Columns, Inference
 from threefold.serving.log import log_folder
+from threefold.serving.log_writer import LogWriter
 from threefold.store import Store, events
 
 

@@ -4,8 +4,9 @@ import os
 import pytest
 
 from threefold.errors import StoreError
-from threefold.serving import journal
-from threefold.serving.journal import MAGIC, Columns, Feedback, Inference, LogWriter, read_segment, segments
+from threefold.serving import log_writer
+from threefold.serving.journal import MAGIC, Columns, Feedback, Inference, read_segment, segments
+from threefold.serving.log_writer import LogWriter
 
 COLUMNS = Columns(("temp",), ())
 
@@ -80,11 +81,11 @@ def test_a_full_disk_raises_and_leaves_no_half_frame(tmp_path, monkeypatch):
             return real(file, data[:8])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(journal.os, "write", full)
+    monkeypatch.setattr(log_writer.os, "write", full)
     with pytest.raises(StoreError, match="No space left"):
         writer.predictions(record("b"), COLUMNS)
     assert segments(tmp_path)[0].stat().st_size == size
-    monkeypatch.setattr(journal.os, "write", real)
+    monkeypatch.setattr(log_writer.os, "write", real)
     writer.predictions(record("c"), COLUMNS)
     assert len(read_segment(segments(tmp_path)[0])[0].frames) == 2
     writer.close()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from threefold.serving import log
-from threefold.serving.journal import Columns, Feedback, Inference, LogWriter, Refusal, segments
+from threefold.serving.journal import Columns, Feedback, Inference, Refusal, segments
+from threefold.serving.log_writer import LogWriter
 from threefold.store import events
 from threefold.store.schema import log_segments
 

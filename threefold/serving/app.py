@@ -245,8 +245,9 @@ class DataPlane:
         return JSONResponse({"live": True})
 
     async def ready(self, _request: Request) -> Response:
-        """Every endpoint that was asked for can answer."""
-        return JSONResponse({"ready": self.plane.ready}, 200 if self.plane.ready else 503)
+        """Every endpoint that was asked for can answer: its model is loaded, and its log can be written."""
+        told = {"store": self.plane.away} if self.plane.away else {}  # it answers all the same; but nothing can change
+        return _readiness(told, self.plane.why_not_ready())
 
     async def server_metadata(self, _request: Request) -> Response:
         """Name, version and extensions of this server."""
@@ -259,7 +260,8 @@ class DataPlane:
     async def model_ready(self, request: Request) -> Response:
         """Whether a model can answer; one that is not served is not found."""
         self._asked(request)
-        return JSONResponse({"name": request.path_params["name"], "ready": True})
+        name = request.path_params["name"]
+        return _readiness({"name": name}, self.plane.why_not(name))
 
     async def routing(self, request: Request) -> Response:
         """Which versions answer here, with which share; and what could not be loaded."""
@@ -399,6 +401,12 @@ def _explained(error: Exception) -> tuple[int, str]:
         return 400, str(error)
     logger.error("a request failed", exc_info=error)
     return 500, "the server failed; its log says why"
+
+
+def _readiness(told: dict[str, str], problem: str | None) -> Response:
+    if problem is None:
+        return JSONResponse({**told, "ready": True})
+    return JSONResponse({**told, "ready": False, "error": problem}, 503)
 
 
 def _error(status: int, sentence: str, headers: Any = None) -> Response:

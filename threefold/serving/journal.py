@@ -1,4 +1,4 @@
-"""The journal: the file a server writes before it answers, and how it is read back.
+"""The journal: the file a server writes (log_writer.py) before it answers, and how it is read back.
 
 A segment starts with eight bytes that name the format and its version; then come frames:
 
@@ -13,11 +13,10 @@ tail. The writer holds a lock on its segment while it lives; whoever gets the lo
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -122,88 +121,6 @@ def walk(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
         yield kind, payload, at
 
 
-class LogWriter:
-    """Appends records of one endpoint to its segment.
-
-    Promises: when `predictions` or `feedback` returns, the record is with the operating system, and survives the
-    death of this process; when it raises, nothing of the record stays.
-    """
-
-    def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self.folder = folder
-        self.segment_bytes = segment_bytes
-        self._file = -1
-        self._size = 0
-        self._known: dict[Columns, int] = {}
-
-    def predictions(self, record: Inference, columns: Columns) -> None:
-        """Keep one answered request. Raises StoreError when the disk does not take it."""
-        self._make_room()
-        number = self._known.get(columns)
-        if number is None:
-            self._append(b"s", _encode(columns))
-            number = self._known[columns] = len(self._known)
-        record.columns = number
-        self._append(b"p", _encode(record))
-
-    def feedback(self, record: Feedback) -> None:
-        """Keep labels. Raises StoreError when the disk does not take them."""
-        self._make_room()
-        self._append(b"f", _encode(record))
-
-    def refusal(self, record: Refusal) -> None:
-        """Keep a request that got no prediction. Raises StoreError when the disk does not take it."""
-        self._make_room()
-        self._append(b"r", _encode(record))
-
-    def close(self) -> None:
-        """End the segment; it is then final."""
-        if self._file >= 0:
-            os.fsync(self._file)
-            os.close(self._file)
-        self._file, self._size, self._known = -1, 0, {}
-
-    def _make_room(self) -> None:
-        if self._size > self.segment_bytes:
-            self.close()
-        if self._file < 0:
-            try:
-                self._open()
-            except OSError as error:
-                raise _disk_error(error, self.folder) from error
-
-    def _open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{os.getpid()}{SUFFIX}"
-        file = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        try:
-            if fcntl:
-                fcntl.flock(file, fcntl.LOCK_EX)  # before the first byte: an empty segment is never taken as final
-            _write_all(file, MAGIC)
-        except OSError:
-            os.close(file)
-            (self.folder / name).unlink(missing_ok=True)
-            raise
-        self._file, self._size, self._known = file, len(MAGIC), {}
-
-    def _append(self, kind: bytes, payload: bytes) -> None:
-        frame = HEADER.pack(len(payload), zlib.crc32(payload), kind) + payload
-        try:
-            _write_all(self._file, frame)
-        except OSError as error:
-            self._take_back()
-            raise _disk_error(error, self.folder) from error
-        self._size += len(frame)
-
-    def _take_back(self) -> None:
-        """Cut a half-written frame off; where even that fails, go on in a new segment."""
-        try:
-            os.ftruncate(self._file, self._size)
-        except OSError:
-            os.close(self._file)
-            self._file = -1
-
-
 def read_segment(path: Path, start: int = 0) -> tuple[Segment, bool]:
     """What a segment holds from an offset on, and whether it is final: its writer is gone.
 
@@ -222,6 +139,12 @@ def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"))
 
 
+def lock(file: int) -> None:
+    """Hold a segment as its writer; it is free again when the file is closed or the process ends."""
+    if fcntl:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def _lock_if_free(file: int) -> bool:
     if fcntl is None:
         return False
@@ -232,19 +155,4 @@ def _lock_if_free(file: int) -> bool:
     return True
 
 
-def _write_all(file: int, data: bytes) -> None:
-    written = os.write(file, data)
-    while written < len(data):  # a nearly full disk takes a part first and refuses the rest
-        data = data[written:]
-        written = os.write(file, data)
-
-
-def _disk_error(error: OSError, folder: Path) -> StoreError:
-    return StoreError(
-        f"the inference log cannot be written: {error.strerror}", str(folder),
-        "free some space or mend the folder; requests are refused until then, and none is lost",
-    )  # fmt: skip
-
-
 _columns = msgspec.msgpack.Decoder(Columns)
-_encode = msgspec.msgpack.Encoder().encode

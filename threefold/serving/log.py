@@ -11,7 +11,8 @@ import polars as pl
 from sqlalchemy import Connection, delete, insert, select
 
 from threefold.serving.frames import FEEDBACK, PREDICTIONS, REFUSALS, Kind, joined, tables, within_years
-from threefold.serving.journal import YEARS, LogWriter, Segment, read_segment, segments
+from threefold.serving.journal import YEARS, Segment, read_segment, segments
+from threefold.serving.log_writer import LogWriter
 from threefold.store import Store, Writer
 from threefold.store.schema import log_segments
 
