@@ -189,6 +189,24 @@ def test_what_acts_when_a_module_is_loaded_counts_for_who_loads_it(tmp_path: Pat
     assert "b.py: function g" not in found
 
 
+EDITS_AT_LOADING = [
+    "for _name in ('late',):\n    TABLE[_name] = 0.25\n",
+    "FIRST, TABLE['late'] = 1, 0.25\n",
+    "with open(__file__) as f:\n    TABLE['late'] = 0.25\n",
+    "_ignored = TABLE.setdefault('late', 0.25)\n",
+    "try:\n    import math as m\n    TABLE['late'] = 0.25\nfinally:\n    pass\n",
+    "if TABLE is not None:\n    seen = True\n    TABLE['late'] = 0.25\n",
+]
+
+
+@pytest.mark.parametrize("text", EDITS_AT_LOADING)
+def test_an_edit_of_code_that_changes_a_constant_while_loading_runs_its_users_again(project: Any, text: str) -> None:
+    project.write("rates.py", f"TABLE = {{}}\n{text}\n\ndef rate():\n    return TABLE['late']\n")
+    assert project.run([Step("rate", project.module("rates").rate)]).value("rate") == 0.25
+    project.edit("rates.py", "0.25", "0.75")
+    assert project.run([Step("rate", project.module("rates").rate)]).value("rate") == 0.75
+
+
 def test_a_decorator_that_only_wraps_does_not_count_for_others(tmp_path: Path) -> None:
     text = "from functools import cache\n@cache\ndef other(): ...\ndef run(): ...\n"
     assert names(reach(tmp_path, "a.py:run", {"a.py": text})) == {"a.py: function run"}

@@ -14,7 +14,7 @@ import msgspec
 
 from threefold.pipeline.symbols import FileTable, read_table
 
-FORMAT = 1
+FORMAT = 2  # 2: more statements count as acting when a module is loaded
 # A file changed in the moment it was read may change again within one tick of the file system's clock, with the
 # same size and time. Git calls such an entry racy; we do not trust it either.
 RACY_NS = 2_000_000_000

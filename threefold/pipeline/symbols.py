@@ -8,19 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Decorators that only wrap what they are given. Any other may enter the function in a registry, so that a module
-# which is merely loaded changes what happens.
-PURE_DECORATORS = frozenset(
-    (
-        *("staticmethod", "classmethod", "property", "setter", "getter", "deleter", "cached_property"),
-        *("dataclass", "total_ordering", "runtime_checkable", "unique", "final", "override", "overload"),
-        *("cache", "lru_cache", "wraps", "singledispatch", "contextmanager", "asynccontextmanager"),
-        *("abstractmethod", "no_type_check", "deprecated", "view"),
-    )
-)
+from threefold.pipeline.effects import acts, imported_names
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -63,7 +54,8 @@ def read_table(source: bytes, module: str, is_package: bool) -> FileTable:
     """
     package = module if is_package else module.rpartition(".")[0]
     body = [node for node in ast.parse(source).body if not _ignored(node)]
-    return FileTable([_statement(node, package) for node in body])
+    imports = imported_names(body)
+    return FileTable([_statement(node, package, imports) for node in body])
 
 
 def _ignored(node: ast.stmt) -> bool:
@@ -72,13 +64,14 @@ def _ignored(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
 
 
-def _statement(node: ast.stmt, package: str) -> Statement:
+def _statement(node: ast.stmt, package: str, imports: Mapping[str, str]) -> Statement:
+    effect = acts(node, imports)
     reader = _Reader(package)
     reader.visit(node)
     names = [node.name] if isinstance(node, _DEFINITIONS) else [*sorted(_bound([node])), *sorted(reader.imports)]
     return Statement(
         _label(node, names), _digest(node), min([node.lineno, *_decorator_lines(node)]), node.end_lineno or node.lineno,
-        names, sorted(reader.refs), reader.imports, sorted(reader.stars), sorted(reader.loads), _acts(node, names),
+        names, sorted(reader.refs), reader.imports, sorted(reader.stars), sorted(reader.loads), effect,
     )  # fmt: skip
 
 
@@ -97,29 +90,6 @@ def _label(node: ast.stmt, names: Sequence[str]) -> str:
         return "module-level code"
     kind = "constant" if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) else "block"
     return f"{kind} {', '.join(names)}"
-
-
-def _acts(node: ast.stmt, names: Sequence[str]) -> bool:
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return False
-    if isinstance(node, _DEFINITIONS):
-        return not all(_last_name(one) in PURE_DECORATORS for one in node.decorator_list)
-    if _is_main_guard(node):
-        return False
-    # An assignment through an attribute or an index changes an object that others share.
-    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
-    return not names or any(isinstance(one, ast.Attribute | ast.Subscript) for one in targets)
-
-
-def _is_main_guard(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).replace('"', "'") == "__name__ == '__main__'"
-
-
-def _last_name(node: ast.expr) -> str:
-    called = node.func if isinstance(node, ast.Call) else node
-    if isinstance(called, ast.Attribute):
-        return called.attr
-    return called.id if isinstance(called, ast.Name) else ""
 
 
 def _digest(node: ast.stmt) -> str:
