@@ -52,10 +52,21 @@ def test_unchanged_code_stays_the_same_object_and_changed_code_is_read_anew(tmp_
     assert load_code(tmp_path).functions("steps")["number"]() == 2
 
 
+def test_a_module_imported_late_is_the_one_that_stood_there_at_the_beginning(tmp_path: Path):
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit" / "late.py").write_text("N = 1\n")
+    (tmp_path / "steps.py").write_text("def number():\n    from kit.late import N\n    return N\n")
+    code = load_code(tmp_path)
+    (tmp_path / "kit" / "late.py").write_text("N = 2\n")
+    assert code.functions("steps")["number"]() == 1
+    assert code.sources[tmp_path.resolve() / "kit" / "late.py"] == b"N = 1\n"
+    assert load_code(tmp_path).functions("steps")["number"]() == 2
+
+
 def test_importing_leaves_no_trace_in_the_project(tmp_path: Path):
     (tmp_path / "steps.py").write_text("def a(): pass\n")
     load_code(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["steps.py"]
+    assert [path.name for path in tmp_path.iterdir()] == ["steps.py"]  # no byte code either
 
 
 def test_a_folder_named_data_does_not_hide_data_py(tmp_path: Path):
@@ -98,5 +109,5 @@ def test_the_source_files_of_a_project_leave_out_environments_and_hidden_folders
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
-    names = [str(path.relative_to(tmp_path.resolve())) for path in load_code(tmp_path).files()]
+    names = [str(path.relative_to(tmp_path.resolve())) for path in load_code(tmp_path).sources]
     assert names == ["lib/a.py", "sql/orders.sql", "threefold.yaml"]

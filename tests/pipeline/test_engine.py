@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from sqlalchemy import func, select
 
-from threefold.errors import NotFound, Refused, StepFailed, StoreError, ThreefoldError
+from threefold.errors import Conflict, NotFound, Refused, StepFailed, StoreError, ThreefoldError
 from threefold.pipeline import runs
 from threefold.pipeline.engine import plan
 from threefold.pipeline.step import Step
@@ -386,3 +386,47 @@ def test_an_unknown_result_is_answered_with_what_there_is(project: Any) -> None:
     with pytest.raises(NotFound) as error:
         outcome.value("summary.column")
     assert error.value.do == "it has: flights, late, summary.rows, summary.carriers"
+
+
+EDITED = """
+from pathlib import Path
+
+def rate(n):
+    helper = Path(__file__).with_name("helper.py")
+    helper.write_text(helper.read_text().replace("2.0", "9.0"))
+    from helper import factor
+    return n * factor()
+"""
+
+
+def frozen(project: Any) -> dict[Any, bytes]:
+    return {file: file.read_bytes() for file in project.root.glob("*.py")}
+
+
+def test_code_that_is_edited_while_a_run_goes_on_is_kept_under_the_key_of_what_was_imported(project: Any) -> None:
+    project.write("helper.py", "def factor():\n    return 2.0\n")
+    project.write("rates.py", "from helper import factor\n\ndef rate(n):\n    return n * factor()\n")
+
+    def run(before: Any = lambda: 1) -> Any:
+        sources, rate = frozen(project), project.module("rates").rate
+        steps = [Step("before", before, cache=False), Step("rate", rate, inputs={"n": "before"})]
+        return project.run(steps, sources=sources)
+
+    def edit() -> int:
+        project.edit("helper.py", "2.0", "9.0")
+        return 1
+
+    assert run(edit).value("rate") == 2.0
+    assert run().value("rate") == 9.0
+    project.edit("helper.py", "9.0", "2.0")
+    assert said(run())[1][1:] == ("reused", "nothing it depends on changed")
+
+
+def test_a_file_that_changes_while_a_step_reads_it_ends_the_run_and_poisons_nothing(project: Any) -> None:
+    project.write("helper.py", "def factor():\n    return 2.0\n")
+    project.write("rates.py", EDITED)
+    with pytest.raises(Conflict, match=r"helper\.py changed while step 'rate' ran"):
+        project.run([Step("rate", project.module("rates").rate, params={"n": 1})])
+    assert project.run([Step("rate", project.module("rates").rate, params={"n": 1})]).value("rate") == 9.0
+    project.edit("helper.py", "9.0", "3.0")
+    assert said(project.run([Step("rate", project.module("rates").rate, params={"n": 1})]))[0][1] == "ran"

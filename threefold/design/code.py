@@ -7,14 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from inspect import isclass, isfunction
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from threefold.design import frozen
+from threefold.design.frozen import Sources
 from threefold.errors import StepFailed
 
 Convention = Literal["data", "features", "model", "checks", "steps"]
@@ -23,17 +23,21 @@ KEPT = (".py", ".yaml", ".yml", ".sql")
 # Folders that hold no source of the project: environments, caches, what builds leave behind.
 PASSED_OVER = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
-# What was imported for which project: root -> digest of each file. A project is one code base at a time; when any of
-# its files changed, all of its modules are imported anew, since they may have imported one another.
-_loaded: dict[Path, dict[Path, str]] = {}
+# What was imported for which project: root -> the source of each module. A project is one code base at a time; when
+# any of its files changed, all of its modules are imported anew, since they may have imported one another.
+_loaded: dict[Path, Sources] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectCode:
-    """The modules of one project. Functions are looked up by convention; the rest is the project's own business."""
+    """The modules of one project. Functions are looked up by convention; the rest is the project's own business.
+
+    `sources` is what the files held when they were imported: for as long as this code runs, they are what counts.
+    """
 
     root: Path
     modules: dict[str, ModuleType]
+    sources: Sources  # .py, .yaml, .sql of the project; hidden folders and environments left out
 
     def module(self, name: Convention) -> ModuleType | None:
         """One of the five modules; None where the project has no such file."""
@@ -52,10 +56,6 @@ class ProjectCode:
             if not key.startswith("_") and (isfunction(thing) or isclass(thing)) and thing.__module__ == module.__name__
         }
 
-    def files(self) -> list[Path]:
-        """Every source file of the project (.py, .yaml, .sql), sorted; hidden folders and environments left out."""
-        return sorted(_walk(self.root))
-
 
 def load_code(root: Path) -> ProjectCode:
     """Import the project's modules under their plain names, with the project's folder first on the path.
@@ -69,15 +69,15 @@ def load_code(root: Path) -> ProjectCode:
         StepFailed: a module raised while it was imported; says its file and line.
     """
     root = root.resolve()
+    sources = _read(root)
+    _make_room(root, {file: text for file, text in sources.items() if file.suffix == ".py"})
+    frozen.hold(root, sources)
     names = [name for name in MODULES if (root / f"{name}.py").is_file()]
-    _make_room(root)
-    with _without_traces():
-        return ProjectCode(root, {name: _import(name, root) for name in names})
+    return ProjectCode(root, {name: _import(name, root) for name in names}, sources)
 
 
-def _make_room(root: Path) -> None:
+def _make_room(root: Path, now: Sources) -> None:
     """Put the project on the path, and drop what stands in its way."""
-    now = {file: _digest(file) for file in _walk(root) if file.suffix == ".py"}
     for other in [other for other in _loaded if other != root or _loaded[other] != now]:
         _forget(other)
     for name in MODULES:  # a module of that name from nowhere we know
@@ -91,6 +91,7 @@ def _make_room(root: Path) -> None:
 def _forget(root: Path) -> None:
     """Drop every module of a project, and take it off the path."""
     del _loaded[root]
+    frozen.release(root)
     for name in [name for name, module in list(sys.modules.items()) if _belongs(module, root)]:
         del sys.modules[name]
     sys.path[:] = [entry for entry in sys.path if entry != str(root)]
@@ -109,20 +110,6 @@ def _belongs(module: ModuleType, root: Path) -> bool:
 def _is_foreign(folders: tuple[str, ...]) -> bool:
     """Whether a path inside the project leads through a hidden folder, an environment or a cache."""
     return any(folder.startswith(".") or folder in PASSED_OVER for folder in folders)
-
-
-@contextmanager
-def _without_traces() -> Iterator[None]:
-    """Keep Python from writing byte code beside the project's source.
-
-    Byte code is matched to its source by second and size: a file edited twice within a second would be run stale.
-    """
-    before = sys.dont_write_bytecode
-    sys.dont_write_bytecode = True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
 
 
 def _import(name: str, root: Path) -> ModuleType:
@@ -165,8 +152,12 @@ def _walk(root: Path) -> Iterator[Path]:
         yield from (here / file for file in files if file.endswith(KEPT) and not file.startswith("."))
 
 
-def _digest(file: Path) -> str:
-    try:
-        return sha256(file.read_bytes()).hexdigest()
-    except OSError:
-        return ""  # a broken link; whoever imports it will say so
+def _read(root: Path) -> Sources:
+    """What the files of a project hold now; a broken link is left out: whoever imports it will say so."""
+    found: dict[Path, bytes] = {}
+    for file in sorted(_walk(root)):
+        try:
+            found[file] = file.read_bytes()
+        except OSError:
+            continue
+    return found

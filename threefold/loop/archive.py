@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from threefold.design.frozen import Sources
 from threefold.loop.project import Project
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one time for all files: equal contents give equal bytes
@@ -18,18 +19,18 @@ def code_state(project: Project) -> dict[str, Any]:
 
     `dirty` is true when the project's folder differs from its commit; None outside a repository.
     """
-    archive = project.store.objects.put(pack(project.root, project.code.files()))
+    archive = project.store.objects.put(pack(project.root, project.code.sources))
     commit = _git(project.root, "rev-parse", "HEAD")
     changed = _git(project.root, "status", "--porcelain", "--", ".") if commit else None
     return {"archive": archive, "commit": commit, "dirty": None if changed is None else bool(changed)}
 
 
-def pack(root: Path, files: list[Path]) -> bytes:
+def pack(root: Path, sources: Sources) -> bytes:
     """The files as one zip whose bytes depend on their names and contents alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(files):
-            archive.writestr(zipfile.ZipInfo(file.relative_to(root).as_posix(), EPOCH), file.read_bytes())
+        for file, text in sorted(sources.items()):
+            archive.writestr(zipfile.ZipInfo(file.relative_to(root).as_posix(), EPOCH), text)
     return buffer.getvalue()
 
 

@@ -273,7 +273,10 @@ def plan(project: Project, *, stage: str | None = None, as_of: datetime | None =
          force: Collection[str] = (), accept: Collection[str] = ()) -> list[Decision]:  # fmt: skip
     """What a run would do, step by step and with the reason, without doing it."""
     steps = graph(project, _setting(project, as_of, stage, accept))
-    return engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage), force=force)
+    return engine.plan(
+        project.store, steps, root=project.root, targets=_targets(steps, stage), force=force,
+        sources=project.code.sources,
+    )  # fmt: skip
 
 
 def turn(
@@ -304,7 +307,7 @@ def turn(
     outcome = engine.run(
         project.store, steps, root=project.root, project=project.canvas.project, name=stage or "all",
         params={"as_of": as_of.isoformat() if as_of else None, "reason": reason}, code=code_state(project),
-        targets=_targets(steps, stage), force=force, on_step=on_step,
+        targets=_targets(steps, stage), force=force, on_step=on_step, sources=project.code.sources,
     )  # fmt: skip
     if stage not in (None, "gates", "release"):
         return Turn(outcome.run_id, outcome, reason=reason)
@@ -329,7 +332,9 @@ def _setting(project: Project, as_of: datetime | None, stage: str | None, accept
     if known and known[-1].lineage.champion != current:
         before = _made_under(project, as_of, known[-1].lineage.champion, known[-1].lineage.accepted)
         steps = graph(project, before)
-        decisions = engine.plan(project.store, steps, root=project.root, targets=_targets(steps, stage))
+        decisions = engine.plan(
+            project.store, steps, root=project.root, targets=_targets(steps, stage), sources=project.code.sources
+        )
         if all(one.action == "reuse" for one in decisions):
             return before
     return _made_under(project, as_of, current)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from threefold.design.canvas import Canvas
 from threefold.design.code import ProjectCode, load_code
 from threefold.design.reading import load
 from threefold.design.settings import value_of
+from threefold.errors import Conflict
 from threefold.store import Store
 
 STORE_FOLDER = ".threefold"
@@ -45,10 +47,13 @@ def open_project(start: Path, *, store: Path | None = None) -> Project:
         store: another folder for the store; default is what the settings say.
     Raises:
         CanvasError, StepFailed, StoreError: the canvas, the code or the store cannot be used.
+        Conflict: the canvas was edited in this very moment.
     """
     root = find_root(start.resolve())
     canvas = load(root)
     code = load_code(root)
+    if hashlib.sha256(code.sources[canvas.file]).hexdigest() != canvas.digest:
+        raise Conflict(f"{canvas.file.name} changed while it was read", str(canvas.file), "run the command again")
     opened = Store.open(root / value_of("store", canvas, store))
     opened.actor = value_of("actor", canvas)
     return Project(root, canvas, code, opened)

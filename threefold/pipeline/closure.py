@@ -65,7 +65,10 @@ class Sources:
 
     def is_local(self, path: Path) -> bool:
         """Whether a file is source of the project or of a plain folder, not of an installed package."""
-        return path.suffix == ".py" and path.is_file() and not is_library(path)
+        return path.suffix == ".py" and self._is_there(path) and not is_library(path)
+
+    def _is_there(self, path: Path) -> bool:
+        return path in self.files.frozen or path.is_file()
 
     def module_at(self, path: Path) -> _Module:
         """The module of a file, named as its folder on the path names it."""
@@ -87,7 +90,7 @@ class Sources:
         relative = Path(*name.split("."))
         for folder in self.folders:
             for path in (folder / relative / "__init__.py", folder / relative.with_suffix(".py")):
-                if path.is_file() and not is_library(path):
+                if self._is_there(path) and not is_library(path):
                     return _Module(name, path)
         return None
 
@@ -168,7 +171,7 @@ class Sources:
         """The whole source of the project, file by file."""
         if self._tree is None:
             reach = Reach()
-            for path in walk(self.root, (".py",)):
+            for path in [one for one in self.files.frozen if one.suffix == ".py"] or walk(self.root, (".py",)):
                 module = self.module_at(path)
                 text = "".join(statement.digest for statement in self.statements(module))
                 reach.code[f"{self.shown(path)}: file"] = hashlib.sha256(text.encode()).hexdigest()[:32]

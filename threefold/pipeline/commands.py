@@ -172,21 +172,19 @@ def _read_table(step: CommandStep, file: Path) -> Any:
 # ----------------------------------------------------------------------------------------------------- the key
 
 
-def parts(step: CommandStep, tables: Collection[str], root: Path, files: Files) -> dict[str, Any]:
-    """What a command depends on: its text, the files it names, what it declares.
+def parts(
+    step: CommandStep, tables: Collection[str], root: Path, files: Files
+) -> tuple[dict[str, Any], dict[Path, str]]:
+    """What a command depends on: its text, the files it names, what it declares; and these files with their digests.
 
     Raises:
         NotFound: a declared input is not there.
     """
-    counted = {name: _content(step, name, root, files) for name in step.inputs if name not in tables}
-    for path in _code_files(step, root):
-        counted[path.relative_to(root).as_posix()] = _digest(path, files)
-    return {
-        "line": step.run,
-        "outputs": list(step.outputs),
-        "table": step.table,
-        "files": dict(sorted(counted.items())),
-    }
+    counted = {root / name: _content(step, name, root, files) for name in step.inputs if name not in tables}
+    counted |= {path: _digest(path, files) for path in _code_files(step, root)}
+    shown = {path.relative_to(root).as_posix(): digest for path, digest in counted.items()}
+    said = {"line": step.run, "outputs": list(step.outputs), "table": step.table, "files": dict(sorted(shown.items()))}
+    return said, counted
 
 
 def _content(step: CommandStep, name: str, root: Path, files: Files) -> str:

@@ -118,7 +118,7 @@ class _Reading:
         return self._block(node)
 
     def _all(self, body: Iterable[ast.stmt]) -> bool:
-        return all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) or self.calm(one) for one in body)
+        return all(_is_text(one) or self.calm(one) for one in body)
 
     def _decorated(self, decorators: Iterable[ast.expr]) -> bool:
         return all(_last_name(one) in PURE_DECORATORS for one in decorators)
@@ -209,6 +209,11 @@ def _names_only(target: ast.expr | None) -> bool:
     if isinstance(target, ast.Starred):
         return _names_only(target.value)
     return isinstance(target, ast.Tuple | ast.List) and all(_names_only(one) for one in target.elts)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether a statement is a docstring, or a bare `...`."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _is_main_guard(node: ast.stmt) -> bool:

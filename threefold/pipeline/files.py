@@ -1,4 +1,8 @@
-"""Digests and symbol tables of files, read again only when the file changed."""
+"""Digests and symbol tables of files, read again only when the file changed.
+
+One `Files` gives one answer about a file, the first it found, so that all steps of a run are judged by the same source.
+What was imported before counts as it was then: see `design/frozen.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +26,7 @@ KEPT = 5_000  # entries in the file
 SKIPPED = frozenset(("__pycache__", "node_modules", "site-packages", "build", "dist"))
 
 Stamp = tuple[int, int, int, int]  # size, modified, inode, changed
+NOWHERE: Stamp = (0, 0, 0, 0)  # of what was read from memory
 
 
 @dataclass(slots=True)
@@ -43,13 +48,21 @@ class Files:
 
     Args:
         memory: the file; None keeps nothing beyond this object. A damaged or foreign one is ignored.
+        frozen: what source files held when they were imported; of these the disk is not asked.
     """
 
-    def __init__(self, memory: Path | None = None) -> None:
+    def __init__(self, memory: Path | None = None, frozen: Mapping[Path, bytes] | None = None) -> None:
         self.memory = memory
+        self.frozen = frozen or {}
         self.entries = _load(memory) if memory else {}
         self.changed = False
-        self._checked: set[str] = set()
+        self._settled: dict[str, _Entry] = {}
+
+    def on_disk(self) -> Files:
+        """The files as they lie there now, for whatever does not use what was imported."""
+        found = Files()
+        found.entries = self.entries
+        return found
 
     def digest(self, path: Path) -> str:
         """The sha256 of a file's bytes. Raises OSError where it cannot be read."""
@@ -60,20 +73,31 @@ class Files:
         entry = self._entry(path)
         table = entry.tables.get(module)
         if table is None:
-            table = read_table(path.read_bytes(), module, path.name == "__init__.py")
-            entry.tables[module] = table
+            source = self.frozen[path] if path in self.frozen else path.read_bytes()
+            if hashlib.sha256(source).hexdigest() != entry.digest:  # edited since it was looked at, a moment ago
+                return read_table(source, module, path.name == "__init__.py")
+            table = entry.tables[module] = read_table(source, module, path.name == "__init__.py")
             self.changed = True
         return table
 
     def _entry(self, path: Path) -> _Entry:
         name = str(path)
-        entry = self.entries.get(name)
-        if entry is not None and name in self._checked:
-            return entry
-        stamp = _stamp(path)
+        if name not in self._settled:
+            self._settled[name] = self._of_frozen(path) if path in self.frozen else self._of_disk(path)
+        return self._settled[name]
+
+    def _of_frozen(self, path: Path) -> _Entry:
+        digest, known = hashlib.sha256(self.frozen[path]).hexdigest(), self.entries.get(str(path))
+        if known is not None and known.digest == digest:
+            return known  # its tables are right, however it lies on the disk now
+        self.entries[str(path)] = made = _Entry(NOWHERE, 0, digest)
+        self.changed = True
+        return made
+
+    def _of_disk(self, path: Path) -> _Entry:
+        entry, stamp = self.entries.get(str(path)), _stamp(path)
         if entry is None or entry.stamp != stamp or entry.read_ns - max(stamp[1], stamp[3]) < RACY_NS:
             entry = self._read(path, stamp, entry)
-        self._checked.add(name)
         return entry
 
     def _read(self, path: Path, stamp: Stamp, before: _Entry | None) -> _Entry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import sys
 import types
 from collections.abc import Collection, Iterator, Mapping
@@ -39,10 +40,14 @@ class Fingerprint:
     environment: bytes  # the document whose digest is among the parts
     doubts: tuple[str, ...]  # what cannot be told; a step with doubts runs
     opaque: tuple[str, ...]  # places in the code that hide what they reach, so that all source counts
+    files: Mapping[Path, str] = field(default_factory=dict)  # read from the disk for it, with their digests
 
 
 @dataclass(slots=True)
 class _Code:
+    files: Files
+    sources: Sources
+    read: dict[Path, str] = field(default_factory=dict)
     reach: Reach = field(default_factory=Reach)
     doubts: list[str] = field(default_factory=list)
 
@@ -53,11 +58,12 @@ class Fingerprints:
     Args:
         root: the project's folder.
         memory: a file that remembers what source files hold; None reads all of them anew.
+        frozen: what the project's files held when they were imported.
     """
 
-    def __init__(self, root: Path, memory: Path | None = None) -> None:
+    def __init__(self, root: Path, memory: Path | None = None, frozen: Mapping[Path, bytes] | None = None) -> None:
         self.root = root.resolve()
-        self.files = Files(memory)
+        self.files = Files(memory, frozen)
         self.sources = Sources(self.root, self.files)
         self.distributions = Distributions(self.files)
         self._environments: dict[frozenset[str], tuple[bytes, str]] = {}
@@ -86,12 +92,27 @@ class Fingerprints:
         if step.by_digest:
             parts["by_digest"] = sorted(step.by_digest)
         if isinstance(step.run, CommandStep):
-            parts["command"] = commands.parts(step.run, step.inputs, self.root, self.files)
+            parts["command"], read = commands.parts(step.run, step.inputs, self.root, code.files)
+            code.read.update(read)
         if step.observe is not None:
             parts["observed"] = _json(step, "what it observes", step.observe())
         if code.reach.opaque:
             parts["opaque"] = sorted(place.rpartition(" uses ")[2] for place in code.reach.opaque)
-        return Fingerprint(parts, key_of(parts), document, tuple(code.doubts), tuple(code.reach.opaque))
+        read = code.read | {path: code.files.digest(path) for path in code.reach.files - code.files.frozen.keys()}
+        return Fingerprint(parts, key_of(parts), document, tuple(code.doubts), tuple(code.reach.opaque), read)
+
+    def changed(self, fingerprint: Fingerprint) -> Path | None:
+        """A file that was edited since the fingerprint was made, so that nobody can tell what a step has seen of it."""
+        now = self.files.on_disk()
+        return next((path for path, digest in fingerprint.files.items() if _content(now, path) != digest), None)
+
+    def settle(self) -> None:
+        """Look at all modules of the project that are loaded, so that an edit from now on is noticed."""
+        below = f"{self.root}{os.sep}"
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and file.startswith(below) and self.sources.is_local(Path(file)):
+                self.files.digest(Path(file))
 
     def environment(self, imported: Collection[str]) -> tuple[bytes, str]:
         """The environment document of code that imports some modules, and its digest."""
@@ -107,11 +128,13 @@ class Fingerprints:
     # ------------------------------------------------------------------------------------------------- code
 
     def _code(self, step: Step, classes: Collection[str]) -> _Code:
-        code = _Code()
         if isinstance(step.run, CommandStep):
+            files = self.files.on_disk()  # another process starts now, and reads what lies there now
+            code = _Code(files, Sources(self.root, files))
             for path in commands.scripts(step.run, self.root):
-                code.reach.add(self.sources.of_module(path))
+                code.reach.add(code.sources.of_module(path))
         else:
+            code = _Code(self.files, self.sources)
             self._add(code, step.run)
         for thing in step.code:
             self._add(code, thing)
@@ -162,18 +185,18 @@ class Fingerprints:
     def _add_source(
         self, code: _Code, module: str | None, file: str | None, qualname: str | None, line: int = 0
     ) -> None:
-        path = Path(file).resolve() if file else None
-        if path is None or not self.sources.is_local(path):
+        path = self._path(file) if file else None
+        if path is None or not code.sources.is_local(path):
             if module:
                 code.reach.imports.add(module.partition(".")[0])
             code.reach.code[f"{module}: {qualname or 'module'}"] = "installed"
             if path is not None and not path.is_file() and not is_library(path):  # typed in, or made from text
                 code.doubts.append(f"the source of {qualname or module} is not in a file")
         elif qualname is not None:
-            code.reach.add(self.sources.of_symbol(path, qualname.partition(".")[0]))
+            code.reach.add(code.sources.of_symbol(path, qualname.partition(".")[0]))
             code.reach.code[f"start {qualname}"] = "named"
         else:
-            code.reach.add(self.sources.of_line(path, line) if line else self.sources.of_module(path))
+            code.reach.add(code.sources.of_line(path, line) if line else code.sources.of_module(path))
 
     def _add_partial(self, code: _Code, thing: functools.partial[Any]) -> None:
         self._add(code, thing.func)
@@ -205,21 +228,24 @@ class Fingerprints:
         for name, value in held.items():
             self._add_value(code, f"{kind.__qualname__}.{name}", value)
 
+    def _path(self, file: str) -> Path:
+        path = Path(file)
+        return path if path in self.files.frozen else path.resolve()
+
     def _add_path(self, code: _Code, path: Path) -> None:
         full = path if path.is_absolute() else self.root / path
-        name = f"file {self.sources.shown(full)}"
-        if full.is_dir():
-            code.reach.code[name] = self.files.tree_digest(full)
-        elif full.suffix == ".py" and self.sources.is_local(full.resolve()):
-            code.reach.add(self.sources.of_module(full.resolve()))
-        else:
-            code.reach.code[name] = self.files.digest(full) if full.is_file() else "absent"
+        if full.suffix == ".py" and code.sources.is_local(full.resolve()):
+            code.reach.add(code.sources.of_module(full.resolve()))
+            return
+        content = _content(code.files, full)
+        code.reach.code[f"file {code.sources.shown(full)}"] = content
+        code.read[full] = content
 
     def _add_class(self, code: _Code, name: str) -> None:
         module, _, qualname = name.partition(":")
-        found = self.sources.find(module)
+        found = code.sources.find(module)
         if found is not None:
-            code.reach.add(self.sources.of_symbol(found.path, qualname.partition(".")[0]))
+            code.reach.add(code.sources.of_symbol(found.path, qualname.partition(".")[0]))
 
     def is_local_class(self, name: str) -> bool:
         """Whether "module:qualname" is defined in the project's own source."""
@@ -229,6 +255,12 @@ class Fingerprints:
 def key_of(parts: Mapping[str, Any]) -> str:
     """The sha256 of the parts as canonical JSON."""
     return _digest(parts)
+
+
+def _content(files: Files, path: Path) -> str:
+    if path.is_dir():
+        return files.tree_digest(path)
+    return files.digest(path) if path.is_file() else "absent"
 
 
 def _digest(value: Any) -> str:

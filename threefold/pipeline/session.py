@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from threefold.design.canvas import CommandStep
-from threefold.errors import StoreError, ThreefoldError
+from threefold.errors import Conflict, StoreError, ThreefoldError
 from threefold.pipeline import cache, calling, codecs, runs
 from threefold.pipeline.cache import Output, Outputs
 from threefold.pipeline.fingerprint import Fingerprint, Fingerprints
@@ -38,6 +38,7 @@ class Session:
         targets: steps or stages that are wanted; None is all of them.
         force: steps or stages that run even where nothing changed.
         on_step: told of each step when it starts and when it is done.
+        sources: what the project's files held when they were imported.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Session:
         targets: Sequence[str] | None,
         force: Collection[str],
         on_step: Callable[[StepEvent], None] | None = None,
+        sources: Mapping[Path, bytes] | None = None,
     ) -> None:
         self.store = store
         self.root = root.resolve()
         self.steps = order(steps, targets)
         self.forced = {step.name for step in order(steps, list(force)) if {step.name, step.stage} & set(force)}
-        self.fingerprints = Fingerprints(self.root, store.root / MEMORY)
+        self.fingerprints = Fingerprints(self.root, store.root / MEMORY, sources)
+        self.fingerprints.settle()
         self.on_step = on_step
         self.run_id = ""
         self.outputs: dict[str, Outputs] = {}
@@ -155,6 +158,7 @@ class Session:
     def _commit(
         self, step: Step, verdict: _Verdict, row: dict[str, Any], results: Mapping[str, Any], began: float
     ) -> None:
+        self._require_unchanged(step, verdict.fingerprint)
         outputs: Outputs = {}
         for name, value in results.items():
             encoded = codecs.encode(value, self.store.key())
@@ -170,6 +174,16 @@ class Session:
             cache.record(tx, row, verdict.fingerprint, inputs, outputs, perf_counter() - began, remembered)
         self._reused.clear()
         self.outputs[step.name] = outputs
+
+    def _require_unchanged(self, step: Step, fingerprint: Fingerprint) -> None:
+        changed = self.fingerprints.changed(fingerprint)
+        if changed is not None:
+            raise Conflict(
+                f"{self.fingerprints.sources.shown(changed)} changed while step {step.name!r} ran, so nobody can tell "
+                "which state of it the result rests on",
+                f"step {step.name!r}",
+                "run again: what was finished before is kept",
+            )
 
     def keep_environment(self, document: bytes) -> None:
         """Keep an environment document as an object, so that a later run can tell what moved."""

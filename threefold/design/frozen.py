@@ -1,0 +1,73 @@
+"""The source of a project as it stood when it was loaded: what is imported is what counts, whatever is edited later.
+
+A run may last for hours, and people edit while it goes. If a module were imported at one moment and judged by its file
+at another, the result of old code would be kept under the name of the new. So every file is read once, before anything
+is imported, and modules, fingerprints and archive are all made from those bytes; a module that is imported late, in the
+middle of a step, is the one that stood there at the beginning.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.abc import PathEntryFinder
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from pathlib import Path
+
+Sources = Mapping[Path, bytes]  # file -> what it held
+
+_frozen: dict[Path, Sources] = {}  # root of a project -> its files; a project is one code base at a time
+
+
+def hold(root: Path, sources: Sources) -> None:
+    """From now on, modules below this folder are made of these bytes."""
+    if _hook not in sys.path_hooks:
+        sys.path_hooks.insert(0, _hook)
+    _forget_finders(root)
+    _frozen[root] = sources
+
+
+def release(root: Path) -> None:
+    """Modules below this folder are read from the disk again."""
+    _frozen.pop(root, None)
+    _forget_finders(root)
+
+
+def _forget_finders(root: Path) -> None:
+    for entry in [entry for entry in sys.path_importer_cache if Path(entry).is_relative_to(root)]:
+        del sys.path_importer_cache[entry]
+
+
+def _hook(entry: str) -> PathEntryFinder:
+    folder = Path(entry)
+    root = next((root for root in _frozen if folder.is_relative_to(root)), None)
+    if root is None or not folder.is_dir():
+        raise ImportError(f"{entry} belongs to no project that is loaded")
+    return FileFinder(
+        entry, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Loader, SOURCE_SUFFIXES),
+        (SourcelessFileLoader, BYTECODE_SUFFIXES),
+    )  # fmt: skip
+
+
+class _Loader(SourceFileLoader):
+    """Makes a module of the frozen bytes; of a file that came later, as one a step has just written, from the disk."""
+
+    def get_data(self, path: str) -> bytes:
+        file = Path(path)
+        for sources in _frozen.values():
+            if file in sources:
+                return sources[file]
+        return super().get_data(path)
+
+    def path_stats(self, path: str) -> Mapping[str, float]:
+        # Byte code is matched to its source by second and size: a file edited twice within a second would be run
+        # stale. Without times nothing is read from, or written to, `__pycache__`.
+        raise OSError("the source of a project is compiled anew each time")
