@@ -145,3 +145,14 @@ def test_the_page_of_the_report_asks_for_nothing_outside(released) -> None:
     released.call("report")
     page = Path(released.root / "report.html").read_text()
     assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_status_says_loudly_when_the_version_in_production_was_refused(released) -> None:
+    released.edit("threefold.yaml", ">= 0.6", ">= 0.999")
+    assert released.call("run").code == 1
+    shown = released.call("status")
+    assert "version 1 answers in production, but the newest acceptance test refused it" in shown.out
+    assert "threefold release approve 1" in shown.out
+    assert shown.out.count("pipeline") == 1  # the last run is that of the graph, not of a candidate
+    gates = released.call("models", "show", "1").out
+    assert gates.count("✗") == 1 and gates.count("parity is") == 1

@@ -10,7 +10,7 @@ from threefold.errors import DataError, GateFailed, LeakError, NotFound, Refused
 from threefold.loop import lifecycle
 from threefold.loop.project import Project
 from threefold.pipeline import runs
-from threefold.registry import evidence, releases, versions
+from threefold.registry import approvals, evidence, releases, versions
 from threefold.serving import routing
 
 Make = Callable[..., Project]
@@ -250,3 +250,37 @@ def test_a_new_shape_of_a_table_can_be_accepted_on_purpose(make_project: Make) -
 def test_only_a_table_of_the_canvas_can_be_accepted(make_project: Make) -> None:
     with pytest.raises(NotFound, match="did you mean 'parcels'"):
         lifecycle.turn(make_project(), accept=["parcel"])
+
+
+def test_a_version_that_passes_now_is_approved_although_a_gate_refused_it_before(make_project: Make) -> None:
+    project = make_project(CANVAS)
+    first = lifecycle.turn(project)
+    project = make_project(CANVAS.replace(">= 0.6", ">= 0.99"))
+    with pytest.raises(GateFailed, match=r"roc_auc.*version 1 answers in production") as caught:
+        lifecycle.turn(project)
+    assert "threefold release approve 1" in caught.value.do
+    assert versions.get(project.store, "parcels", 1).status == "refused"
+    again = lifecycle.turn(make_project(CANVAS))  # the gate is taken back: its test is an old one, and is reused
+    assert again.version is not None and again.version.status == "approved"
+    newest = evidence.newest(project.store, "model parcels/1")
+    assert [one.result.passed for one in newest] == [one.passed for one in first.results]
+    assert len(evidence.of(project.store, "model parcels/1")) == 3 * len(newest)
+
+
+def test_what_a_person_approved_in_spite_of_a_gate_stays_approved(make_project: Make) -> None:
+    project = make_project(CANVAS.replace(">= 0.6", ">= 0.99"))
+    with pytest.raises(GateFailed):
+        lifecycle.turn(project)
+    approvals.approve(project.store, versions.get(project.store, "parcels", 1), "Ada", "good enough for a trial")
+    turn = lifecycle.turn(project)
+    assert turn.version is not None and turn.version.status == "approved"
+
+
+def test_a_run_that_comes_to_a_replaced_version_says_who_stays_in_production(make_project: Make) -> None:
+    project = make_project()
+    lifecycle.turn(project, as_of=datetime(2026, 1, 30))
+    lifecycle.turn(project)
+    turn = lifecycle.turn(project, as_of=datetime(2026, 1, 30))
+    assert turn.version is not None and turn.version.number == 1 and turn.release is None
+    assert "version 2 stays in production" in turn.held
+    assert "threefold release deploy 1" in turn.held

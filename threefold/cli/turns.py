@@ -35,6 +35,8 @@ def print_turn(project: Project, turn: Turn) -> None:
             f"version {arm.number} ({arm.share:.0%})" for arm in routing.current(project.store, project.endpoint).arms
         )
         console.print(f"released: {arms}; serve it with: threefold serve")
+    elif turn.held:
+        console.print(f"[yellow]●[/] {turn.held}")
     elif turn.version.status == "candidate":
         console.print(f"it waits for a person: threefold release approve {turn.version.number} --by NAME --reason WHY")
 
@@ -53,4 +55,5 @@ def turn_as_json(turn: Turn) -> dict[str, Any]:
         "version": plain(turn.version),
         "gates": plain(turn.results),
         "release": plain(turn.release),
+        "held": turn.held,
     }

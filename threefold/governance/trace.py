@@ -66,7 +66,7 @@ def _version(project: Project, version: ModelVersion) -> Iterator[Hop]:
     lineage = version.lineage
     yield Hop("version", f"{version.name} {version.number}", detail=f"{lineage.candidate}, seed {lineage.seed}")
     yield Hop("bundle", f"{version.name} {version.number}", version.bundle)
-    proof = evidence.of(project.store, versions.subject(version.name, version.number))
+    proof = evidence.newest(project.store, versions.subject(version.name, version.number))
     passed = sum(one.result.passed for one in proof)
     yield Hop("evidence", f"{passed} of {len(proof)} gates passed", detail="; ".join(one.result.gate for one in proof))
     yield Hop("run", version.run_id[:12], detail=f"data as of {lineage.as_of or 'all that the sources held'}")

@@ -12,7 +12,7 @@ they are idempotent, and done by `run` once the graph is finished.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ from threefold.packaging import bundles
 from threefold.pipeline import engine
 from threefold.pipeline.engine import Decision, Outcome, StepEvent
 from threefold.pipeline.step import Step
-from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot
+from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot, plain
 from threefold.registry import approvals, evidence, releases, versions
 from threefold.serving import routing
 
@@ -45,6 +45,7 @@ class Turn:
     results: tuple[GateResult, ...] = ()
     release: Release | None = None
     reason: str = ""
+    held: str = ""  # why an approved version was not released: a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,25 +375,34 @@ def _conclude(project: Project, outcome: Outcome, setting: Setting, reason: str,
     if judged or version.status == "candidate":
         version = _judge(project, version, results)
     if version.status == "refused":
-        _refuse(version, results)
-    released = _release(project, version, reason) if release and version.status == "approved" else None
-    return Turn(outcome.run_id, outcome, version, results, released, reason)
+        _refuse(project, version, results)
+    if not release or version.status != "approved":
+        return Turn(outcome.run_id, outcome, version, results, None, reason)
+    released = _release(project, version, reason)
+    held = "" if released else _held(project, version)
+    return Turn(outcome.run_id, outcome, version, results, released, reason, held)
 
 
 def _registered(
     project: Project, outcome: Outcome, bundle: Bundle, results: tuple[GateResult, ...], setting: Setting
 ) -> tuple[ModelVersion, bool]:
-    """The version of this bundle, and whether it was judged just now rather than in an earlier run."""
+    """The version of this bundle, and whether this acceptance test says something else than the last one recorded."""
     store, name = project.store, project.canvas.project
     known = [one for one in versions.list_versions(store, name) if one.bundle == bundle.digest]
-    ran = {one.step for one in outcome.executions if one.status == "ran"}
-    if known and "accept" not in ran:
-        return known[0], False
     version = known[0] if known else versions.register(
         store, name, bundle, outcome.run_id, _values(results), _lineage(project, outcome, setting)
     )  # fmt: skip
-    evidence.add(store, versions.subject(name, version.number), results)
+    label = versions.subject(name, version.number)
+    ran = {one.step for one in outcome.executions if one.status == "ran"}
+    # A test that is reused may be an older one: a gate that was added is taken out again.
+    if "accept" not in ran and _said(results) == _said([one.result for one in evidence.newest(store, label)]):
+        return version, False
+    evidence.add(store, label, results)
     return version, True
+
+
+def _said(results: Sequence[GateResult]) -> list[Any]:
+    return [plain(one) for one in sorted(results, key=lambda one: one.gate)]
 
 
 def _values(results: tuple[GateResult, ...]) -> dict[str, float]:
@@ -432,19 +442,49 @@ def _judge(project: Project, version: ModelVersion, results: tuple[GateResult, .
             "the canvas puts this use among the prohibited ones", "threefold.yaml, value.risk", "do not build it"
         )
     failed = [result for result in results if not result.passed]
-    if risk == "high" and not failed:
-        return version  # a person decides: threefold release approve
-    approvals.by_rule(project.store, version, results)
+    if not failed and (risk == "high" or version.status == "approved"):
+        return version  # a person decides: threefold release approve; or somebody has
+    try:
+        approvals.by_rule(project.store, version, results)
+    except GateFailed as no:
+        raise _refusal(project, version, no.what, results) from None
     return versions.get(project.store, version.name, version.number)
 
 
-def _refuse(version: ModelVersion, results: tuple[GateResult, ...]) -> None:
-    failed = [result for result in results if not result.passed]
-    raise GateFailed(
-        f"version {version.number} stays refused: " + "; ".join(result.sentence for result in failed),
-        versions.subject(version.name, version.number),
-        "better the model, or change the gate in threefold.yaml",
-        results,
+def _refuse(project: Project, version: ModelVersion, results: tuple[GateResult, ...]) -> None:
+    failed = "; ".join(result.sentence for result in results if not result.passed)
+    raise _refusal(project, version, f"version {version.number} stays refused: {failed}", results)
+
+
+def _refusal(
+    project: Project, version: ModelVersion, what: str, results: Sequence[GateResult]
+) -> GateFailed:
+    """The no of the gates, with every way on; louder where the refused version is the one that answers."""
+    person = f"threefold release approve {version.number} --by NAME --reason WHY"
+    do = f"better the model, change the gate in threefold.yaml, or let a person decide: {person}"
+    if version.number in _answering(project):
+        what += f"; version {version.number} answers in production, and goes on answering"
+        do = f"go back (threefold rollback), release a better one, or let it stay on purpose: {person}"
+    return GateFailed(what, versions.subject(version.name, version.number), do, results)
+
+
+def _answering(project: Project) -> tuple[int, ...]:
+    """The versions that production asks now."""
+    try:
+        return tuple(arm.number for arm in routing.current(project.store, project.endpoint).arms)
+    except NotFound:
+        return ()
+
+
+def _held(project: Project, version: ModelVersion) -> str:
+    """Why an approved version is not released: it was before, and answers already, or was replaced since."""
+    answering = _answering(project)
+    if version.number in answering:
+        return ""
+    there = " and ".join(str(number) for number in answering)
+    return (
+        f"version {there} stays in production: version {version.number} was released before and replaced since, and a run "
+        f"does not undo that; to let it answer again: threefold release deploy {version.number}"
     )
 
 
@@ -458,7 +498,7 @@ def _release(project: Project, version: ModelVersion, reason: str) -> Release | 
 def release_version(project: Project, version: ModelVersion, reason: str) -> Release:
     """Bind an approved version into a release and let it answer, with the rollout that the canvas asks for."""
     store, serve = project.store, project.canvas.serve
-    ids = [one.id for one in evidence.of(store, versions.subject(version.name, version.number))]
+    ids = [one.id for one in evidence.newest(store, versions.subject(version.name, version.number))]
     given = approvals.of(store, version.name, version.number)
     made = releases.create(store, project.endpoint, version, ids, given[-1].by if given else "", reason)
     routing.deploy(store, project.endpoint, made, serve.rollout, serve.min_requests)

@@ -43,6 +43,12 @@ def of(store: Store, subject: str) -> tuple[Evidence, ...]:
     return _read(store, evidence.c.subject == subject)
 
 
+def newest(store: Store, subject: str) -> tuple[Evidence, ...]:
+    """What the last acceptance test said: the results that were recorded together, later than all others."""
+    found = of(store, subject)
+    return tuple(one for one in found if one.at == found[-1].at)
+
+
 def by_ids(store: Store, ids: Sequence[str]) -> tuple[Evidence, ...]:
     """The evidence a release names."""
     return _read(store, evidence.c.id.in_(list(ids)))

@@ -58,6 +58,9 @@ def show(number: int, as_json: bool) -> None:
     )
     console.print(f"  run         {version.run_id[:8]}")
     table("metrics", ("name", ">value"), version.metrics.items(), empty="no metrics")
-    print_gates([one.result for one in proof])
+    newest = evidence.newest(project.store, versions.subject(version.name, number))
+    print_gates([one.result for one in newest])
+    if len(newest) < len(proof):
+        console.print(f"the newest of its acceptance tests; {len(proof) - len(newest)} earlier results: --json")
     for approval in given:
         console.print(f"approved by {approval.by}: {approval.reason}")

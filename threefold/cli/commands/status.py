@@ -10,7 +10,7 @@ from threefold.loop.project import Project
 from threefold.monitoring.watch import open_alerts
 from threefold.pipeline import runs
 from threefold.records import ModelVersion, Routing
-from threefold.registry import versions
+from threefold.registry import evidence, versions
 from threefold.serving import routing
 
 
@@ -22,7 +22,8 @@ def command(as_json: bool) -> None:
     served = _served(project)
     alerts = open_alerts(project.store, project.endpoint)
     known = versions.list_versions(project.store, project.canvas.project)
-    last = runs.list_runs(project.store, limit=1)
+    refused = _refused(project, served, known)
+    last = runs.list_runs(project.store, kind="pipeline", limit=1)
     if as_json:
         print_json(
             {
@@ -31,6 +32,7 @@ def command(as_json: bool) -> None:
                 "alerts": alerts,
                 "versions": known,
                 "last_run": last,
+                "refused_in_production": refused,
             }
         )
         return
@@ -39,9 +41,29 @@ def command(as_json: bool) -> None:
     console.print(f"  last run  {_last(last)}")
     console.print(f"  versions  {_versions(known)}")
     console.print(f"  serving   {_serving(served)}")
+    for number, reasons in refused.items():
+        console.print(
+            f"            [red]● version {number} answers in production, but the newest acceptance test refused it:[/] "
+            f"{'; '.join(reasons)}\n            go back: threefold rollback; or let it stay on purpose: "
+            f"threefold release approve {number} --by NAME --reason WHY"
+        )
     console.print(f"  alerts    {len(alerts)} open" if alerts else "  alerts    none open")
     for alert in alerts:
         console.print(f"            [yellow]●[/] {alert.sentence}")
+
+
+def _refused(project: Project, served: Routing | None, known: tuple[ModelVersion, ...]) -> dict[int, list[str]]:
+    """The versions that answer although a later acceptance test said no, with its sentences."""
+    answering = {arm.number for arm in served.arms} if served else set()
+    return {
+        one.number: [
+            proof.result.sentence
+            for proof in evidence.newest(project.store, versions.subject(one.name, one.number))
+            if not proof.result.passed
+        ]
+        for one in known
+        if one.number in answering and one.status == "refused"
+    }
 
 
 def _served(project: Project) -> Routing | None:
