@@ -9,6 +9,7 @@ import pytest
 from threefold.errors import DataError, GateFailed, LeakError, NotFound, Refused, StepFailed, ThreefoldError
 from threefold.loop import lifecycle
 from threefold.loop.project import Project
+from threefold.packaging.bundles import load_bundle
 from threefold.pipeline import runs
 from threefold.registry import approvals, evidence, releases, versions
 from threefold.serving import routing
@@ -284,3 +285,26 @@ def test_a_run_that_comes_to_a_replaced_version_says_who_stays_in_production(mak
     assert turn.version is not None and turn.version.number == 1 and turn.release is None
     assert "version 2 stays in production" in turn.held
     assert "threefold release deploy 1" in turn.held
+
+
+@pytest.mark.parametrize("spoil", ["removed", "damaged"])
+def test_whatever_the_store_lost_is_made_again_by_the_next_run(make_project: Make, spoil: str) -> None:
+    project = make_project(CANVAS.replace("roc_auc:", "roc_auc over champion: '>= 0.01', roc_auc:"))
+    first = lifecycle.turn(project)
+    objects, bundle = project.store.objects, load_bundle(project.store, first.version.bundle if first.version else "")
+    for digest in list(objects.digests()):
+        data = objects.get(digest)
+        objects.path(digest).unlink() if spoil == "removed" else objects.path(digest).write_bytes(data[:-1] + b"!")
+        again = lifecycle.turn(project)
+        assert (again.version, again.release) == (first.version, None)
+        for part in bundle.files.values():
+            objects.get(part)
+
+
+def test_a_step_that_ends_the_process_is_a_step_that_failed(make_project: Make) -> None:
+    project = make_project(data="import sys\n\n\ndef clean_parcels(parcels):\n    sys.exit(0)\n")
+    with pytest.raises(StepFailed, match=r"SystemExit.*data\.py:5"):
+        lifecycle.turn(project)
+    project = make_project(CANVAS.replace("[linear]", "[own]"), data="", model="def own():\n    raise SystemExit\n")
+    with pytest.raises(StepFailed, match=r"SystemExit.*model\.py:2"):
+        lifecycle.turn(project)

@@ -32,6 +32,7 @@ class Project:
     def module(self, name: str) -> ModuleType:
         """The module as it is on disk now."""
         self.forget()
+        sys.modules.pop(name, None)  # another test's project may have a module of this name
         importlib.invalidate_caches()
         return importlib.import_module(name)
 

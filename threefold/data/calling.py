@@ -27,7 +27,7 @@ def call(function: Callable[..., Any], frame: pl.DataFrame, role: str) -> pl.Dat
         made = function(frame)
     except ThreefoldError:
         raise
-    except Exception as error:  # a user's code may raise anything; the original stays chained
+    except (Exception, SystemExit) as error:  # a user's code may raise anything; the original stays chained
         reason = str(error).strip().splitlines() or [""]
         raise StepFailed(
             f"{role} raised {type(error).__name__}: {reason[0]}",

@@ -19,13 +19,14 @@ from typing import Any
 
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import CommandStep, Source, Training
-from threefold.errors import GateFailed, NotFound, Refused
+from threefold.errors import GateFailed, NotFound, Refused, StoreError
 from threefold.features.views import View, collect
 from threefold.loop import steps as does
 from threefold.loop.archive import code_state
 from threefold.loop.project import Project
 from threefold.packaging import bundles
 from threefold.pipeline import engine
+from threefold.pipeline.cache import LOST
 from threefold.pipeline.engine import Decision, Outcome, StepEvent
 from threefold.pipeline.step import Step
 from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot, plain
@@ -253,6 +254,7 @@ def _gate_steps(project: Project, setting: Setting) -> list[Step]:
                 **contracts,
             },
             params={"name": project.canvas.project}, given={"store": project.store}, stage="gates",
+            refers=lambda bundle: bundle.files.values(),
         ),
         Step(
             "accept", does.accept,
@@ -336,7 +338,8 @@ def _setting(project: Project, as_of: datetime | None, stage: str | None, accept
         decisions = engine.plan(
             project.store, steps, root=project.root, targets=_targets(steps, stage), sources=project.code.sources
         )
-        if all(one.action == "reuse" for one in decisions):
+        # What the store lost is made again as it was made then.
+        if not any(one.action == "run" and not one.reason.startswith(LOST) for one in decisions):
             return before
     return _made_under(project, as_of, current)
 
@@ -353,8 +356,11 @@ def _made_under(
 ) -> Setting:
     if champion is None:
         return Setting(as_of)
-    bundle = bundles.load_bundle(project.store, champion)
-    contracts = bundles.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
+    try:
+        bundle = bundles.load_bundle(project.store, champion)
+        contracts = bundles.decode_contracts(project.store.objects.get(bundle.files["tables.json"]))
+    except (NotFound, StoreError):
+        return Setting(as_of)  # nothing can be compared with a bundle that is damaged; this run may make it again
     kept = {name: one for name, one in contracts.items() if name not in accepted}
     return Setting(as_of, champion=champion, contracts=kept, accepted=accepted)
 

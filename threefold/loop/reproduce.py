@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from threefold.data import snapshots
-from threefold.errors import NotFound
+from threefold.errors import NotFound, StoreError
 from threefold.loop import lifecycle
 from threefold.loop import steps as does
 from threefold.loop.archive import unpack
@@ -94,9 +94,20 @@ def _lay_out(project: Project, version: ModelVersion, folder: Path) -> Project:
     key = project.store.root / "key"
     if key.is_file():
         shutil.copy2(key, scratch.store.root / "key")
-    for digest in version.lineage.snapshots.values():
-        scratch.store.objects.put(project.store.objects.get(digest))
+    for name, digest in version.lineage.snapshots.items():
+        scratch.store.objects.put(_kept(project, version, name, digest))
     return scratch
+
+
+def _kept(project: Project, version: ModelVersion, name: str, digest: str) -> bytes:
+    try:
+        return project.store.objects.get(digest)
+    except (NotFound, StoreError) as error:
+        raise NotFound(
+            f"the snapshot of table {name!r} that version {version.number} was trained on is gone or damaged",
+            error.where,
+            "restore it from a backup of the store; it cannot be made again where its source has changed since",
+        ) from error
 
 
 def _rebuild(project: Project, scratch: Project, version: ModelVersion) -> engine.Outcome:

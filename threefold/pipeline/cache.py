@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from threefold.pipeline.environment import read_document
 from threefold.pipeline.fingerprint import Fingerprint
 from threefold.records import plain, utc_now
 from threefold.store import Store, Writer, new_id, schema
+
+LOST = "its output"  # how the reasons begin that come of a store that lost something, not of a change
+CHECKED_BYTES = 65_536
 
 KINDS = {"table": "table", "json": "json", "bytes": "file", "pickle": "object"}  # codec -> kind of artifact
 
@@ -72,15 +75,35 @@ def find(store: Store, key: str) -> Entry | None:
     return Entry(key, {name: Output(**{**one, "classes": tuple(one["classes"])}) for name, one in body.items()})
 
 
-def lost(store: Store, entry: Entry) -> str | None:
-    """A sentence naming an output whose object is gone or has another size; None where all are there."""
+def lost(store: Store, entry: Entry, refers: Callable[[Any], Iterable[str]] | None = None) -> str | None:
+    """A sentence naming an output whose object is gone or damaged; None where all are there.
+
+    Small objects are read and held against their digest. A large one is only measured: reading all of them would cost
+    an unchanged run more than its work; the step that reads one finds the damage.
+
+    Args:
+        refers: gives the digests of further objects that the only output of the step points at.
+    """
     for name, output in entry.outputs.items():
-        try:
-            size = store.objects.size_bytes(output.digest)
-        except NotFound:
-            return f"its output {name + ' ' if name else ''}is missing from the store"
-        if size != output.size_bytes:
-            return f"its output {name + ' ' if name else ''}is damaged in the store"
+        state = _state(store, output.digest, output.size_bytes)
+        if state is not None:
+            return f"{LOST} {name + ' ' if name else ''}is {state}"
+    parts = () if refers is None else refers(load(store, entry.outputs[""]))
+    states = {state for digest in parts if (state := _state(store, digest, None)) is not None}
+    return f"{LOST} has a part that is {min(states)}" if states else None
+
+
+def _state(store: Store, digest: str, size_bytes: int | None) -> str | None:
+    try:
+        size = store.objects.size_bytes(digest)
+        if size_bytes not in (size, None):
+            return "damaged in the store"
+        if size <= CHECKED_BYTES:
+            store.objects.get(digest)
+    except NotFound:
+        return "missing from the store"
+    except StoreError:
+        return "damaged in the store"
     return None
 
 

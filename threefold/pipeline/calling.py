@@ -34,7 +34,7 @@ def named_outputs(step: Step, result: Any) -> dict[str, Any]:
     return {name: result[name] for name in step.outputs}
 
 
-def failure(step: Step, error: Exception, root: Path) -> ThreefoldError:
+def failure(step: Step, error: BaseException, root: Path) -> ThreefoldError:
     """The error of a step as one of ours: itself where it already is, else with the line of the user's code."""
     if isinstance(error, ThreefoldError):
         return error

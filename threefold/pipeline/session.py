@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
 from threefold.design.canvas import CommandStep
-from threefold.errors import Conflict, StoreError, ThreefoldError
+from threefold.errors import Conflict, NotFound, StoreError, ThreefoldError
 from threefold.pipeline import cache, calling, codecs, runs
 from threefold.pipeline.cache import Output, Outputs
 from threefold.pipeline.fingerprint import Fingerprint, Fingerprints
@@ -94,7 +94,7 @@ class Session:
         entry = cache.find(self.store, fingerprint.key)
         if entry is None:
             return _Verdict(True, cache.why(self.store, step.name, fingerprint), fingerprint)
-        lost = cache.lost(self.store, entry)
+        lost = cache.lost(self.store, entry, step.refers)
         if lost is not None:
             return _Verdict(True, lost, fingerprint)
         note = f" (all source counts: {fingerprint.opaque[0]})" if fingerprint.opaque else ""
@@ -107,7 +107,9 @@ class Session:
         began = perf_counter()
         try:
             verdict = self.judge(step)
-        except Exception as error:
+            if verdict.runs and self._mend_inputs(step, index):
+                verdict = self.judge(step)  # what was made again may have come out different
+        except (Exception, SystemExit) as error:
             # What a step observes is a user's code too.
             failure = calling.failure(step, error, self.root)
             self._done(step, "failed", "what it depends on cannot be told", perf_counter() - began, index, failure)
@@ -123,14 +125,33 @@ class Session:
             self._done(step, "reused", verdict.reason, perf_counter() - began, index)
         self._values.release(_references(step))
 
+    def _mend_inputs(self, step: Step, index: int) -> bool:
+        """Make again what a step needs and the store lost or damaged; whether there was such a thing."""
+        mended = False
+        for parameter, source, output in step.references():
+            found = self.outputs[source][output or ""]
+            try:
+                if parameter in step.by_digest:
+                    self.store.objects.get(found.digest)
+                else:
+                    self._values.get(f"{source}.{output or ''}", found)
+            except (NotFound, StoreError):
+                maker = next(one for one in self.steps if one.name == source)
+                self._mend_inputs(maker, index)
+                verdict = replace(self.judge(maker), runs=True, reason=f"{cache.LOST} cannot be read from the store")
+                self._tell(maker, "running", verdict.reason, 0.0, index)
+                self._run(maker, verdict, index)
+                mended = True
+        return mended
+
     def _run(self, step: Step, verdict: _Verdict, index: int) -> None:
         row = cache.execution(self.run_id, step.name, verdict.fingerprint.key, "ran", verdict.reason)
         began = perf_counter()
         try:
             results = self._call(step)
             self._commit(step, verdict, row, results, began)
-        except Exception as error:
-            # A broad except belongs here: around a user's step. The original is raised on, or is the cause.
+        except (Exception, SystemExit) as error:
+            # A broad except belongs here: around a user's step, which must not end our process either. The original is raised on, or is the cause.
             failure = calling.failure(step, error, self.root)
             self._keep_failure(row, failure)
             self._done(step, "failed", verdict.reason, perf_counter() - began, index, failure)

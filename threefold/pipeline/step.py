@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,7 @@ class Step:
     outputs: tuple[str, ...] = ()  # names, when the function returns a mapping of several outputs
     observe: Callable[[], Any] | None = None  # JSON state of the outside world; part of the key
     cache: bool = True  # False: run every time
+    refers: Callable[[Any], Iterable[str]] | None = None  # digests of further objects that its only output points at
     stage: str = ""  # data, features, train, gates, release; for the display, and for running a part
 
     def references(self) -> tuple[tuple[str, str, str | None], ...]:

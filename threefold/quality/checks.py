@@ -46,7 +46,7 @@ def _run(name: str, function: Callable[..., Any], arguments: Mapping[str, Any], 
         answer = function(**arguments)
     except ThreefoldError:
         raise
-    except Exception as error:  # a user's code may raise anything; the original stays chained
+    except (Exception, SystemExit) as error:  # a user's code may raise anything; the original stays chained
         reason = (str(error).strip().splitlines() or [""])[0]
         raise StepFailed(
             f"{gate} raised {type(error).__name__}: {reason}",

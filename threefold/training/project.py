@@ -81,7 +81,7 @@ def faults(what: str) -> Iterator[None]:
         yield
     except ThreefoldError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StepFailed(
             f"{what} raised {type(error).__name__}: {error}", raised_at(error), "mend the function and run again"
         ) from error
