@@ -462,9 +462,7 @@ def _refuse(project: Project, version: ModelVersion, results: tuple[GateResult, 
     raise _refusal(project, version, f"version {version.number} stays refused: {failed}", results)
 
 
-def _refusal(
-    project: Project, version: ModelVersion, what: str, results: Sequence[GateResult]
-) -> GateFailed:
+def _refusal(project: Project, version: ModelVersion, what: str, results: Sequence[GateResult]) -> GateFailed:
     """The no of the gates, with every way on; louder where the refused version is the one that answers."""
     person = f"threefold release approve {version.number} --by NAME --reason WHY"
     do = f"better the model, change the gate in threefold.yaml, or let a person decide: {person}"
