@@ -1,19 +1,11 @@
-"""The web pages. ROUTES is what the server shows to people.
+"""The web pages: what is live, what needs somebody, runs, data, models, lineage and the audit trail.
 
-A page finds the store, the queue of writers and the readers at `request.app.state.context`.
+Every page is drawn on the server and has one address; the same address gives JSON to whoever asks for it
+(`?format=json`, or `Accept: application/json`). A page finds the store, the queue of writers and the readers at
+`request.app.state.context`. Start in routes.py; answer.py says how a page is answered, `reading/` holds the questions
+asked of the store, `templates/` and `static/` how it looks.
 """
 
-from __future__ import annotations
+from threefold.server.pages.routes import ROUTES
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
-
-
-async def home(request: Request) -> HTMLResponse:
-    """The first page."""
-    address = str(request.base_url).rstrip("/")
-    return HTMLResponse(f"<!doctype html><title>Threefold</title><h1>Threefold</h1><p>Tracking at {address}</p>")
-
-
-ROUTES = [Route("/", home)]
+__all__ = ["ROUTES"]

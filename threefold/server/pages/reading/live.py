@@ -1,0 +1,140 @@
+"""What is live, and what waits for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from threefold.records import utc_now
+from threefold.store.schema import alerts, endpoints, events, experiments, model_versions, runs, snapshots, windows
+
+WINDOWS = 60  # the last ones, in the small chart of an endpoint
+RECENT = timedelta(days=7)
+SHOWN = 8
+QUIET = ("step.ran", "step.reused", "log.ingested", "windows.judged", "run.started", "evidence.recorded", "seal.opened")
+
+
+def served(connection: Connection) -> list[dict[str, Any]]:
+    """Every endpoint: who answers with which share, what may come back, how its last windows went."""
+    found = []
+    for row in connection.execute(select(endpoints).order_by(endpoints.c.name)):
+        routing = row.routing if isinstance(row.routing, Mapping) else {}
+        judged = _windows(connection, row.name)
+        found.append(
+            {
+                "name": row.name,
+                "model": routing.get("model") or row.name,
+                "generation": row.generation,
+                "since": row.updated_at,
+                "arms": sorted(routing.get("arms") or [], key=lambda arm: -arm["share"]),
+                "rollout": routing.get("rollout"),
+                "previous": (routing.get("previous") or {}).get("number"),
+                "stopped": bool(routing.get("stopped")),
+                "window": judged[-1] if judged else None,
+                "lines": _lines(judged),
+            }
+        )
+    return found
+
+
+def waiting(connection: Connection) -> dict[str, Any]:
+    """What needs somebody: open alerts, versions without a decision, canaries under way, runs that failed lately."""
+    return {
+        "alerts": _alerts(connection),
+        "versions": _undecided(connection),
+        "failed": _failed(connection),
+    }
+
+
+def numbers(connection: Connection) -> dict[str, int]:
+    """How much there is."""
+    questions = {
+        "runs": select(func.count()).select_from(runs).where(runs.c.deleted_at.is_(None)),
+        "running": select(func.count())
+        .select_from(runs)
+        .where(runs.c.status == "running", runs.c.deleted_at.is_(None)),
+        "versions": select(func.count()).select_from(model_versions).where(model_versions.c.deleted_at.is_(None)),
+        "snapshots": select(func.count()).select_from(snapshots),
+    }
+    return {name: connection.scalar(question) or 0 for name, question in questions.items()}
+
+
+def latest_runs(connection: Connection, limit: int = SHOWN) -> list[dict[str, Any]]:
+    """The newest runs that were not started by another one."""
+    query = select(runs, experiments.c.name.label("experiment")).join(experiments)
+    query = query.where(runs.c.deleted_at.is_(None), runs.c.parent_id.is_(None))
+    rows = connection.execute(query.order_by(runs.c.started_at.desc(), runs.c.number.desc()).limit(limit))
+    return [
+        {"id": row.id, "name": row.name or row.id[:8], "status": row.status, "kind": row.kind, "started": row.started_at,
+         "experiment": row.experiment}
+        for row in rows
+    ]  # fmt: skip
+
+
+def happened(connection: Connection, limit: int = SHOWN) -> list[dict[str, Any]]:
+    """The last events that a person would tell another."""
+    query = select(events).where(events.c.kind.not_in(QUIET)).order_by(events.c.seq.desc()).limit(limit)
+    return [
+        {"seq": row.seq, "kind": row.kind, "subject": row.subject, "actor": row.actor, "at": row.at}
+        for row in connection.execute(query)
+    ]
+
+
+def _windows(connection: Connection, endpoint: str) -> list[dict[str, Any]]:
+    query = select(windows.c.body).where(windows.c.endpoint == endpoint).order_by(windows.c.end.desc()).limit(WINDOWS)
+    return [body for body in reversed(connection.scalars(query).all()) if isinstance(body, dict)]
+
+
+def _lines(judged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The two numbers that say most about an endpoint over its windows: how good, and how much traffic."""
+    names = [name for window in judged for name in window.get("metrics") or {}]
+    best = next((name for name in ("roc_auc", "r2", "accuracy", "rmse", *names) if name in names), None)
+    chosen = [(best, [(window.get("metrics") or {}).get(best) for window in judged])] if best else []
+    chosen.append(("rows", [window.get("rows") for window in judged]))
+    return [{"name": name, "values": values} for name, values in chosen if sum(v is not None for v in values) > 1]
+
+
+def _alerts(connection: Connection) -> list[dict[str, Any]]:
+    query = select(alerts).where(alerts.c.status != "closed").order_by(alerts.c.opened_at.desc()).limit(20)
+    return [
+        {**(row.body if isinstance(row.body, dict) else {}), "id": row.id, "endpoint": row.endpoint,
+         "cause": row.cause, "status": row.status, "opened": row.opened_at}
+        for row in connection.execute(query)
+    ]  # fmt: skip
+
+
+def _undecided(connection: Connection) -> list[dict[str, Any]]:
+    table = model_versions.c
+    query = select(table.name, table.number, table.created_at, table.user).where(
+        table.status == "candidate", table.deleted_at.is_(None)
+    )
+    rows = connection.execute(query.order_by(table.created_at.desc()).limit(20))
+    return [{"name": row.name, "number": row.number, "at": row.created_at, "by": row.user} for row in rows]
+
+
+def _failed(connection: Connection) -> list[dict[str, Any]]:
+    """Runs that failed lately, unless the same work was done since."""
+    later = runs.alias("later")
+    same = and_(
+        later.c.experiment_id == runs.c.experiment_id,
+        later.c.kind == runs.c.kind,
+        later.c.status == "done",
+        later.c.started_at > runs.c.started_at,
+        or_(runs.c.kind == "pipeline", later.c.name == runs.c.name),
+    )
+    query = select(runs).where(
+        runs.c.started_at >= (utc_now() - RECENT).isoformat(),
+        runs.c.status == "failed",
+        runs.c.deleted_at.is_(None),
+        runs.c.parent_id.is_(None),
+        ~select(1).where(same).exists(),
+    )
+    rows = connection.execute(query.order_by(runs.c.started_at.desc()).limit(10))
+    return [
+        {"id": row.id, "name": row.name or row.id[:8], "started": row.started_at, "kind": row.kind,
+         "what": (row.error or {}).get("what", "") if isinstance(row.error, dict) else ""}
+        for row in rows
+    ]  # fmt: skip
