@@ -164,6 +164,7 @@ def watchers() -> Iterator[str]:
     yield "## Detectors\n\nHow far a window lies from training.\n"
     yield from table(("detector", "what it is"), members(detectors.family))
     yield "\n## Channels\n\nFor `watch: notify`, each with its target behind it, as in `file alerts.jsonl`.\n"
+    yield "An alert that a channel did not take waits, and is tried again at every `threefold watch`.\n"
     yield from table(("channel", "what it does"), members(channels.family))
 
 

@@ -6,6 +6,8 @@ from threading import Thread
 import pytest
 
 from threefold.design.canvas import Canvas, Prediction, Retraining, Serving, Training, Value, Watching
+from threefold.monitoring import memory
+from threefold.monitoring.alerts import Decision
 from threefold.monitoring.notify import send
 from threefold.records import Alert, utc_now
 from threefold.store import Store, events
@@ -17,22 +19,45 @@ PAGE = Alert(
 DIGEST = replace(PAGE, id="2", cause="feature drift", severity="digest")
 
 
-@pytest.fixture
-def tell(tmp_path):
-    """Sends alerts over some channels; returns the events that this left."""
-    store = Store.open(tmp_path / "store")
+class Desk:
+    """A store with alerts, and the canvas that says whom to tell."""
 
-    def call(*notify, alerts=(PAGE,)):
+    def __init__(self, root, report):
+        self.root, self.report = root, report
+        self.store = Store.open(root / "store")
+
+    def open(self, *alerts, notify):
+        memory.save(self.store, "demo", (), [self.report], Decision(opened=alerts), "2026-01-01", notify=notify)
+
+    def send(self, *notify):
         canvas = Canvas(
-            tmp_path, tmp_path / "threefold.yaml", "d", "demo", Value(), {}, Prediction("t", "late"), Training(), (),
+            self.root, self.root / "threefold.yaml", "d", "demo", Value(), {}, Prediction("t", "late"), Training(), (),
             Serving(), Watching(notify=notify), Retraining(),
         )  # fmt: skip
-        send(store, canvas, alerts)
-        with store.read() as connection:
-            return [event.body for event in events.read(connection, kind="alert.not sent")]
+        return send(self.store, canvas, "demo")
 
-    yield call
-    store.close()
+    def events(self, kind):
+        with self.store.read() as connection:
+            return [event.body for event in events.read(connection, kind=kind)]
+
+
+@pytest.fixture
+def desk(tmp_path, report):
+    desk = Desk(tmp_path, report(0))
+    yield desk
+    desk.store.close()
+
+
+@pytest.fixture
+def tell(desk):
+    """Sends alerts over some channels; returns the events that this left where one failed."""
+
+    def call(*notify, alerts=(PAGE,)):
+        desk.open(*alerts, notify=notify)
+        desk.send(*notify)
+        return desk.events("alert.not sent")
+
+    return call
 
 
 @pytest.fixture
@@ -43,14 +68,14 @@ def listener():
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.server.got.append(json.loads(body))
-            self.send_response(500 if self.path == "/broken" else 200)
+            self.send_response(500 if self.path == "/broken" or self.server.out_of_order else 200)
             self.end_headers()
 
         def log_message(self, *_):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    server.got = []
+    server.got, server.out_of_order = [], False
     thread = Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -99,3 +124,49 @@ def test_one_broken_channel_does_not_silence_the_others(tell, listener, capsys):
     (told,) = tell(f"webhook http://127.0.0.1:{listener.server_port}/broken", "console")
     assert "500" in told["error"]
     assert "decay" in capsys.readouterr().err
+
+
+def test_an_alert_whose_channel_failed_is_sent_at_the_next_look_and_then_no_more(desk, listener):
+    hook = f"webhook http://127.0.0.1:{listener.server_port}/"
+    desk.open(PAGE, notify=(hook,))
+    listener.out_of_order = True
+    (lost,) = desk.send(hook)
+    assert (lost.alert.id, lost.entry, "500" in lost.error) == ("1", hook, True)
+    listener.out_of_order = False
+    assert desk.send(hook) == ()
+    assert desk.send(hook) == ()
+    assert len(listener.got) == 2
+    assert desk.events("alert.sent") == [{"alert": "1", "channel": "webhook"}]
+
+
+def test_an_alert_waits_though_the_watch_died_before_it_could_send(desk, capsys):
+    desk.open(PAGE, notify=("console",))
+    assert desk.send("console") == ()
+    assert "decay" in capsys.readouterr().err
+
+
+def test_a_channel_that_stays_broken_is_reported_each_time_and_written_down_once(desk):
+    desk.open(PAGE, notify=("file no/such/folder/a",))
+    assert [len(desk.send("file no/such/folder/a")) for _ in range(3)] == [1, 1, 1]
+    assert len(desk.events("alert.not sent")) == 1
+
+
+def test_an_alert_that_waits_is_sent_to_the_target_as_it_was_mended(desk, tmp_path):
+    desk.open(PAGE, notify=("file no/such/folder/a",))
+    desk.send("file no/such/folder/a")
+    assert desk.send("file alerts.jsonl") == ()
+    assert (tmp_path / "alerts.jsonl").exists()
+
+
+def test_a_channel_that_the_canvas_names_no_more_is_waited_for_no_more(desk):
+    desk.open(PAGE, notify=("file no/such/folder/a",))
+    assert desk.send("console") == desk.send("file no/such/folder/a") == ()
+    assert (desk.events("alert.sent"), len(desk.events("alert.not wanted"))) == ([], 1)
+
+
+def test_a_dead_channel_costs_two_tries_however_many_alerts_wait(desk, listener):
+    alerts = [replace(PAGE, id=str(number)) for number in range(9)]
+    hook = f"webhook http://127.0.0.1:{listener.server_port}/broken"
+    desk.open(*alerts, notify=(hook,))
+    assert len(desk.send(hook)) == 9
+    assert len(listener.got) == 2

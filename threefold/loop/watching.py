@@ -9,6 +9,7 @@ from threefold.errors import NotFound
 from threefold.loop import lifecycle
 from threefold.loop.project import Project
 from threefold.loop.triggers import Cause, due
+from threefold.monitoring.notify import NotSent
 from threefold.monitoring.watch import watch
 from threefold.records import Alert, WindowReport
 from threefold.registry import versions
@@ -24,6 +25,7 @@ class Look:
     open_alerts: tuple[Alert, ...]
     cause: Cause | None
     version: int | None  # the version that a retraining released
+    not_sent: tuple[NotSent, ...] = ()  # alerts that a channel did not take; they wait for the next look
 
 
 def look(project: Project, *, until: datetime | None, retrain: bool) -> Look:
@@ -41,7 +43,7 @@ def look(project: Project, *, until: datetime | None, retrain: bool) -> Look:
     if cause is not None and retrain:
         turn = lifecycle.turn(project, as_of=until, reason=f"{cause.on}: {cause.sentence}")
         version = turn.release.number if turn.release else None
-    return Look(tuple(result.reports), tuple(result.new_alerts), tuple(result.open_alerts), cause, version)
+    return Look(result.reports, result.new_alerts, result.open_alerts, cause, version, result.not_sent)
 
 
 def last_training(project: Project) -> datetime | None:

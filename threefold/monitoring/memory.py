@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, insert, select, update
 from threefold.monitoring.alerts import Decision
 from threefold.records import Alert, WindowReport, from_plain, plain
 from threefold.store import Store, Writer
-from threefold.store.schema import alerts, log_segments, windows
+from threefold.store.schema import alerts, log_segments, notices, windows
 
 OPEN = ("open", "acknowledged")
 RECENT = 20  # alerts looked at for the budget of pages
@@ -120,13 +120,21 @@ def newest_prediction(store: Store, endpoint: str) -> datetime | None:
 
 
 def save(
-    store: Store, endpoint: str, marks: Sequence[Mark], reports: Sequence[WindowReport], decision: Decision, log: str
+    store: Store,
+    endpoint: str,
+    marks: Sequence[Mark],
+    reports: Sequence[WindowReport],
+    decision: Decision,
+    log: str,
+    *,
+    notify: Sequence[str] = (),
 ) -> bool:
     """Keep what a look brought, in one transaction with its events.
 
     Args:
         marks: the windows as the look found them.
         log: up to where the look saw the log.
+        notify: the entries of the canvas that have to be told of new alerts.
     Returns:
         False when another process judged these windows in the meantime; then nothing was kept.
     """
@@ -137,7 +145,7 @@ def save(
         for report in reports:
             _save_window(tx, endpoint, report, log, new=(report.start, report.end) not in known)
         for alert in decision.opened:
-            _open(tx, alert)
+            _open(tx, alert, notify)
         for closing in decision.closed:
             _close(tx, closing.alert, closing.window_end, closing.reason)
         tx.event("windows.judged", f"endpoint {endpoint}", _told(reports, known))
@@ -180,12 +188,14 @@ def _save_window(tx: Writer, endpoint: str, report: WindowReport, log: str, *, n
         tx.execute(update(windows).where(*key).values(**values))
 
 
-def _open(tx: Writer, alert: Alert) -> None:
+def _open(tx: Writer, alert: Alert, notify: Sequence[str]) -> None:
     row = {
         "id": alert.id, "endpoint": alert.endpoint, "cause": alert.cause, "status": "open", "body": plain(alert),
         "opened_at": alert.opened_at.isoformat(), "closed_at": None,
     }  # fmt: skip
     tx.execute(insert(alerts).values(**row))
+    for entry in dict.fromkeys(notify):
+        tx.execute(insert(notices).values(alert=alert.id, entry=entry))
     told = {
         "alert": alert.id, "cause": alert.cause, "severity": alert.severity, "sentence": alert.sentence,
         "window_end": alert.window_end,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from threefold.design.canvas import Canvas
 from threefold.errors import NotFound
-from threefold.monitoring import memory, notify
+from threefold.monitoring import memory
 from threefold.monitoring.alerts import TOGETHER, decide
 from threefold.monitoring.memory import Mark, Segment, State
+from threefold.monitoring.notify import NotSent, send
 from threefold.monitoring.promises import Promises
 from threefold.monitoring.rules import MATURE
 from threefold.monitoring.windows import main_version, relabel, summarise
@@ -36,11 +37,13 @@ class WatchResult:
         reports: windows judged in this look: new ones, and older ones whose labels came in; in order of time.
         new_alerts: opened in this look.
         open_alerts: all that are open after it.
+        not_sent: what a channel did not take, of this look and of earlier ones; each look tries again.
     """
 
     reports: tuple[WindowReport, ...]
     new_alerts: tuple[Alert, ...]
     open_alerts: tuple[Alert, ...]
+    not_sent: tuple[NotSent, ...] = ()
 
 
 def watch(
@@ -48,25 +51,23 @@ def watch(
 ) -> WatchResult:
     """Bring the log in, judge every full window that is not judged yet, and open and close alerts.
 
-    A look that finds nothing new costs two queries. A window is judged again when rows or labels come late.
+    A look that finds nothing new costs a handful of queries. A window is judged again when rows or labels come late.
 
     Args:
         endpoint: its name; the model has the same.
         until: data time; windows that end by then count as full. None: those that a later prediction proves full.
-        tell: whether new alerts go to the channels of the canvas; a replay of the past wakes nobody.
+        tell: whether alerts go to the channels of the canvas; a replay of the past wakes nobody.
     Raises:
         NotFound: a version that answered is not registered.
     """
     log.ingest(store, endpoint)
     for _ in range(TRIES):
-        result = _look(store, canvas, endpoint, until)
+        result = _look(store, canvas, endpoint, until, canvas.watch.notify if tell else ())
         if result is not None:
             break
     else:
         result = WatchResult((), (), open_alerts(store, endpoint))
-    if tell:
-        notify.send(store, canvas, result.new_alerts)
-    return result
+    return replace(result, not_sent=send(store, canvas, endpoint)) if tell else result
 
 
 def open_alerts(store: Store, endpoint: str) -> tuple[Alert, ...]:
@@ -96,7 +97,9 @@ def floor(moment: datetime, window: timedelta) -> datetime:
 # --------------------------------------------------------------------------------------------------------- one look
 
 
-def _look(store: Store, canvas: Canvas, endpoint: str, until: datetime | None) -> WatchResult | None:
+def _look(
+    store: Store, canvas: Canvas, endpoint: str, until: datetime | None, notify: Sequence[str]
+) -> WatchResult | None:
     """One look; None when another process was faster."""
     window = canvas.watch.window
     state = memory.read_state(store, endpoint)
@@ -126,7 +129,7 @@ def _look(store: Store, canvas: Canvas, endpoint: str, until: datetime | None) -
         recent=state.recent,
         importances=promises.importances(),
     )
-    if not memory.save(store, endpoint, marks, reports, decision, state.log):
+    if not memory.save(store, endpoint, marks, reports, decision, state.log, notify=notify):
         return None
     return WatchResult(reports, decision.opened, decision.open)
 

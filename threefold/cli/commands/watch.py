@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
+from rich.markup import escape
 
 from threefold.cli.printing import console, here, json_option, print_json, table
 from threefold.governance.comparison import MEASURES
@@ -37,16 +40,26 @@ def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
     ]  # fmt: skip
     columns = ("window", ">rows", ">labelled", "drifted most", *(f">{measure.spoken}" for measure in measures))
     table("", columns, rows, empty="no full window yet: nothing was predicted since the last look")
-    for alert in seen.new_alerts:
+    for alert in () if _told_here(project.canvas.watch.notify) else seen.new_alerts:
         console.print(f"[yellow]●[/] {alert.sentence}\n  probably: {alert.probable}\n  do: {alert.do}")
     if not seen.new_alerts:
         console.print(f"no new alert; {len(seen.open_alerts)} open")
+    for lost in seen.not_sent:
+        console.print(
+            f"[red]✗[/] not sent to {escape(lost.entry)}: {escape(lost.alert.sentence)}\n  {escape(lost.error)}\n"
+            "  it is tried again at the next look"
+        )
     if seen.cause is not None:
         console.print(
             f"a retraining is due: {seen.cause.sentence}" + ("" if retrain else "  (threefold watch --retrain)")
         )
     if seen.version is not None:
         console.print(f"version {seen.version} was trained and released")
+
+
+def _told_here(notify: Sequence[str]) -> bool:
+    """Whether the channel "console" already wrote the alerts onto the terminal that also shows this output."""
+    return "console" in {entry.split(maxsplit=1)[0] for entry in notify} and console.is_terminal and sys.stderr.isatty()
 
 
 def _worst(drift: tuple[object, ...]) -> str:

@@ -8,7 +8,7 @@ show them alike; columns named `…_ms` hold milliseconds since 1970 as clients 
 from threefold.store.schema.base import HEAD, metadata
 from threefold.store.schema.data import seal_readings, snapshots
 from threefold.store.schema.engine import artifacts, cache, edges, executions
-from threefold.store.schema.live import alerts, endpoints, log_segments, windows
+from threefold.store.schema.live import alerts, endpoints, log_segments, notices, windows
 from threefold.store.schema.log import checkpoints, events, log_head
 from threefold.store.schema.registry import (
     alias_moves,
@@ -72,6 +72,7 @@ __all__ = [
     "model_tags",
     "model_versions",
     "models",
+    "notices",
     "params",
     "points",
     "releases",

@@ -1,8 +1,8 @@
-"""Tables of serving and monitoring: endpoints, the inference log, windows, alerts."""
+"""Tables of serving and monitoring: endpoints, the inference log, windows, alerts and who has yet to hear of them."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
 
 from threefold.store.schema.base import metadata
 
@@ -50,4 +50,12 @@ alerts = Table(
     Column("opened_at", String(32), nullable=False),
     Column("closed_at", String(32), nullable=True),
     Index("alerts_endpoint", "endpoint", "opened_at"),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("alert", String(32), primary_key=True),  # one that still has to be told; the row goes when it was
+    Column("entry", String(1024), primary_key=True),  # of `watch.notify`: the channel and its target
+    Column("error", Text, nullable=True),  # why the last try failed; null: there was none yet
 )

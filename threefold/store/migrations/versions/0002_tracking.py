@@ -263,6 +263,13 @@ def _create() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "notices",
+        sa.Column("alert", sa.String(length=32), nullable=False),
+        sa.Column("entry", sa.String(length=1024), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("alert", "entry"),
+    )
+    op.create_table(
         "releases",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("endpoint", sa.String(length=128), nullable=False),
