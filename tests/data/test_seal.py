@@ -5,6 +5,8 @@ from threefold.data.seal import open_sealed, readings
 from threefold.errors import NotFound
 from threefold.store import events
 
+pytestmark = pytest.mark.engines
+
 
 def test_every_reading_of_the_test_set_is_on_record(store):
     digest = store.objects.put_table(pl.DataFrame({"a": [1]}))

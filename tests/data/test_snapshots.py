@@ -6,6 +6,8 @@ from threefold.design.canvas import Source
 from threefold.errors import StoreError
 from threefold.store import events
 
+pytestmark = pytest.mark.engines
+
 
 def test_a_snapshot_says_what_was_read_and_gives_it_back(store, write):
     root = write("t.csv", "a,b\n1,x\n2,y\n")

@@ -51,3 +51,10 @@ def test_a_flag_that_is_no_setting_is_answered_with_the_nearest():
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
 def test_every_setting_says_what_it_does(entry: object):
     assert getattr(entry, "sentence", "").endswith(".")
+
+
+def test_a_password_in_a_setting_is_used_but_not_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("THREEFOLD_CATALOGUE", "postgresql://ada:lovelace@db.example/flights")
+    found = {one.name: one.value for one in resolve(None, {})}
+    assert found["catalogue"] == "postgresql://ada:***@db.example/flights"
+    assert value_of("catalogue") == "postgresql://ada:lovelace@db.example/flights"

@@ -13,10 +13,12 @@ from threefold.pipeline import runs
 from threefold.store import Store, schema
 from threefold.store.events import read
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store.open(tmp_path)
+def store(tmp_path: Path, catalogue: str | None) -> Iterator[Store]:
+    found = Store.open(tmp_path, url=catalogue)
     yield found
     found.close()
 

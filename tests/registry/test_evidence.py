@@ -1,5 +1,9 @@
+import pytest
+
 from threefold.records import GateResult
 from threefold.registry import evidence
+
+pytestmark = pytest.mark.engines
 
 RESULTS = (
     GateResult("roc_auc", True, 0.74, ">= 0.70", "roc_auc is 0.74", {"rows": 10}),

@@ -3,6 +3,8 @@ import pytest
 from threefold.errors import NotFound, Refused
 from threefold.registry import approvals, releases, versions
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
 def version(store, lineage):

@@ -4,6 +4,8 @@ from threefold.errors import NotFound
 from threefold.registry import versions
 from threefold.store import events
 
+pytestmark = pytest.mark.engines
+
 
 def test_numbers_count_up_within_a_name(store, lineage):
     numbers = [versions.register(store, name, name, f"run {name}", {}, lineage).number for name in ("one", "two")]

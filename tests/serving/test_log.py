@@ -14,6 +14,8 @@ from threefold.serving.log_writer import LogWriter
 from threefold.store import events
 from threefold.store.schema import log_segments
 
+pytestmark = pytest.mark.engines
+
 COLUMNS = Columns(("temp", "wind"), ("carrier",))
 
 

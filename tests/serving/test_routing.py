@@ -6,6 +6,8 @@ from threefold.registry import versions
 from threefold.serving import routing
 from threefold.store import events
 
+pytestmark = pytest.mark.engines
+
 LINEAGE = Lineage({}, "t", "s", {}, "e", "run", "linear", None, "c", 7)
 
 

@@ -8,10 +8,12 @@ from threefold.store import Store
 from threefold.store.events import GENESIS, chain, read, verify
 from threefold.store.schema import events
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store.open(tmp_path)
+def store(tmp_path: Path, catalogue: str | None) -> Iterator[Store]:
+    found = Store.open(tmp_path, url=catalogue)
     for number in range(2, 6):
         with found.write(actor="ada") as tx:
             assert tx.event("thing.noted", f"thing {number % 2}", {"number": number}) == number

@@ -3,19 +3,30 @@ from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, event, func, select
 
 from threefold.errors import StoreError
 from threefold.store import Store, Writer, schema
 from threefold.store.events import verify
 from threefold.store.queue import WriteQueue
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store.open(tmp_path)
+def store(tmp_path: Path, catalogue: str | None) -> Iterator[Store]:
+    found = Store.open(tmp_path, url=catalogue)
     yield found
     found.close()
+
+
+def refuse_writing(store: Store) -> None:
+    """As after the file system, or the user of the database, was made read-only."""
+
+    @event.listens_for(store.engine, "begin")
+    def _read_only(connection: Connection) -> None:
+        sqlite = connection.dialect.name == "sqlite"
+        connection.exec_driver_sql("PRAGMA query_only=ON" if sqlite else "SET TRANSACTION READ ONLY")
 
 
 def note(name: str) -> Callable[[Writer], int]:
@@ -49,9 +60,7 @@ def test_a_piece_that_raises_leaves_nothing_and_harms_nobody(store: Store) -> No
 
 def test_everybody_is_told_when_the_commit_fails(store: Store) -> None:
     queue = WriteQueue(store)
-    store.url, store.engine = "gone", Store.open(store.root / "other").engine
-    with store.write() as tx:
-        tx.connection.exec_driver_sql("PRAGMA query_only=ON")
+    refuse_writing(store)
     futures = [queue.submit(note("a")), queue.submit(note("b"))]
     for future in futures:
         with pytest.raises(StoreError):

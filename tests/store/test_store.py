@@ -10,10 +10,12 @@ from threefold.errors import StoreError
 from threefold.store import Store, schema
 from threefold.store.events import verify
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store.open(tmp_path / ".threefold")
+def store(tmp_path: Path, catalogue: str | None) -> Iterator[Store]:
+    found = Store.open(tmp_path / ".threefold", url=catalogue)
     yield found
     found.close()
 
@@ -24,8 +26,8 @@ def count(store: Store) -> int:
     return found
 
 
-def note(folder: Path, times: int) -> None:
-    store = Store.open(folder)
+def note(folder: Path, times: int, url: str | None = None) -> None:
+    store = Store.open(folder, url=url)
     for number in range(times):
         with store.write() as tx:
             tx.event("thing.noted", f"thing {number}")
@@ -64,8 +66,8 @@ def test_a_reader_sees_one_state_while_others_write(store: Store) -> None:
     assert count(store) == before + 1
 
 
-def test_two_threads_write_in_turn(store: Store) -> None:
-    threads = [threading.Thread(target=note, args=(store.root, 25)) for _ in range(2)]
+def test_two_threads_write_in_turn(store: Store, catalogue: str | None) -> None:
+    threads = [threading.Thread(target=note, args=(store.root, 25, catalogue)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -74,26 +76,26 @@ def test_two_threads_write_in_turn(store: Store) -> None:
         assert verify(connection) == (51, None)
 
 
-def test_two_processes_write_in_turn_and_make_one_store(tmp_path: Path) -> None:
+def test_two_processes_write_in_turn_and_make_one_store(tmp_path: Path, empty_catalogue: str | None) -> None:
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=note, args=(tmp_path / "s", 25)) for _ in range(2)]
+    processes = [spawn.Process(target=note, args=(tmp_path / "s", 25, empty_catalogue)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    store = Store.open(tmp_path / "s")
+    store = Store.open(tmp_path / "s", url=empty_catalogue)
     with store.read() as connection:
         assert verify(connection) == (51, None)
     store.close()
 
 
-def test_a_store_of_a_newer_threefold_is_refused_and_not_changed(store: Store) -> None:
+def test_a_store_of_a_newer_threefold_is_refused_and_not_changed(store: Store, catalogue: str | None) -> None:
     with store.write() as tx:
         tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     before = count(store)
     with pytest.raises(StoreError) as error:
-        Store.open(store.root)
+        Store.open(store.root, url=catalogue)
     assert "newer Threefold (schema 9999" in error.value.what
     assert count(store) == before
 

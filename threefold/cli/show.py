@@ -100,7 +100,10 @@ class Show:
         turn = self.training(project)
         self.broken(project)
         self.release(project)
-        with process.start(project.store.root) as server, Client(server.address, project.endpoint) as client:
+        with (
+            process.start(project.store.root, catalogue=project.store.catalogue) as server,
+            Client(server.address, project.endpoint) as client,
+        ):
             self.serving(project, client, server.address)
             self.live(project, client)
             self.rollback(project, client)

@@ -7,12 +7,12 @@ from io import BytesIO
 
 import polars as pl
 from sqlalchemy import MetaData, Table, create_engine, inspect, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import Source
 from threefold.errors import DataError
+from threefold.store.database import without_secrets as without_secrets
 
 
 def read_database(source: Source) -> tuple[pl.DataFrame, str]:
@@ -67,14 +67,3 @@ def digest_of_table(frame: pl.DataFrame) -> str:
     buffer = BytesIO()
     frame.write_ipc(buffer)
     return hashlib.sha256(buffer.getvalue()).hexdigest()
-
-
-def without_secrets(address: str) -> str:
-    """An address without its password, fit to be shown and stored."""
-    if "://" not in address:
-        return address
-    url, mark, table = address.partition("#")
-    try:
-        return make_url(url).render_as_string(hide_password=True) + mark + table
-    except SQLAlchemyError:
-        return address.split("@")[-1]

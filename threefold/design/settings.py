@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from threefold.design.canvas import Canvas
 from threefold.design.units import Unfit, quantity
 from threefold.design.words import advise
 from threefold.errors import NotFound, ThreefoldError
+from threefold.store.database import without_secrets
 
 PREFIX = "THREEFOLD_"
 
@@ -46,6 +47,7 @@ class Setting:
 
 TABLE = (
     Entry("store", ".threefold", "text", "Folder of the store; a relative one lies in the project."),
+    Entry("catalogue", "", "text", "Address of the catalogue, as in postgresql://ada@db.example/threefold; empty: SQLite in the store's folder."),
     Entry("host", "127.0.0.1", "text", "Address that the server listens on; others than this machine's open it to the network."),
     Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
     Entry("up_port", "5000", "whole", "TCP port of `threefold up`, 0 to 65535; 0 takes a free one."),
@@ -77,7 +79,7 @@ def fit(name: str, value: str) -> str:
 
 
 def resolve(canvas: Canvas | None, flags: Mapping[str, Any]) -> list[Setting]:
-    """Every setting with its value and where that came from.
+    """Every setting with its value, passwords hidden, and where that came from.
 
     Args:
         canvas: the project's, or None outside of a project.
@@ -88,7 +90,8 @@ def resolve(canvas: Canvas | None, flags: Mapping[str, Any]) -> list[Setting]:
     """
     for name in flags:
         find(name)
-    return [_resolve(entry, canvas, flags.get(entry.name)) for entry in TABLE]
+    found = (_resolve(entry, canvas, flags.get(entry.name)) for entry in TABLE)
+    return [replace(one, value=without_secrets(one.value)) for one in found]
 
 
 def value_of(name: str, canvas: Canvas | None = None, flag: Any = None) -> str:

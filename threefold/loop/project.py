@@ -54,6 +54,8 @@ def open_project(start: Path, *, store: Path | None = None) -> Project:
     code = load_code(root)
     if hashlib.sha256(code.sources[canvas.file]).hexdigest() != canvas.digest:
         raise Conflict(f"{canvas.file.name} changed while it was read", str(canvas.file), "run the command again")
-    opened = Store.open(root / value_of("store", canvas, store))
+    # A store that was named has its catalogue inside: what is tried out must not reach the team's database.
+    url = None if store else value_of("catalogue", canvas) or None
+    opened = Store.open(root / value_of("store", canvas, store), url=url)
     opened.actor = value_of("actor", canvas)
     return Project(root, canvas, code, opened)

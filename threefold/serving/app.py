@@ -295,16 +295,17 @@ class DataPlane:
         return names[0]
 
 
-def create_app(store_root: Path, endpoints: Collection[str] = ()) -> DataPlane:
+def create_app(store_root: Path, endpoints: Collection[str] = (), catalogue: str | None = None) -> DataPlane:
     """The data plane of a store, loaded and ready to be run by an ASGI server with one worker.
 
     Args:
         store_root: the store's folder.
         endpoints: the names to serve; empty: all there are, also those that come later.
+        catalogue: the address of its catalogue; None: SQLite in the store's folder.
     Raises:
         StoreError: the store cannot be read.
     """
-    return DataPlane(open_plane(store_root, endpoints))
+    return DataPlane(open_plane(store_root, endpoints, catalogue))
 
 
 class ClientGone(Exception):

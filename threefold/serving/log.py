@@ -152,7 +152,8 @@ def _mend(store: Store, endpoint: str) -> None:
 
 def _read_up_to(connection: Connection, name: str) -> int:
     """How far a segment is ingested: the largest end among its parts, named "<file>:<start>-<end>:<kind>"."""
-    parts = connection.scalars(select(log_segments.c.segment).where(log_segments.c.segment.startswith(f"{name}:")))
+    mine = log_segments.c.segment.startswith(f"{name}:", autoescape=True)
+    parts = connection.scalars(select(log_segments.c.segment).where(mine))
     return max((int(part.split(":")[1].split("-")[1]) for part in parts), default=0)
 
 

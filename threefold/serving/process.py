@@ -25,20 +25,29 @@ STOP_TIMEOUT_S = 10.0
 GC_OBJECTS = 20_000  # new ones before the collector looks; Python's 700 is a few requests
 KEEP_ALIVE_S = 75  # longer than the pools of clients keep an idle connection, so that they close first
 BACKLOG = 2048
+CATALOGUE = "THREEFOLD_CATALOGUE"  # by which the process started beside this one is told the address
 
 
-def serve(store_root: Path, host: str = "127.0.0.1", port: int = 8080, endpoints: Sequence[str] = ()) -> None:
+def serve(
+    store_root: Path,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    endpoints: Sequence[str] = (),
+    *,
+    catalogue: str | None = None,
+) -> None:
     """Answer requests until SIGINT or SIGTERM; requests under way are finished first.
 
     Args:
         store_root: the store's folder.
         port: 0 takes a free one.
         endpoints: the names to serve; empty: all there are, also those that come later.
+        catalogue: the address of the store's catalogue; None: SQLite in its folder.
     Raises:
         Conflict: the port is in use.
         StoreError: the store cannot be read.
     """
-    _run(store_root, bind(host, port), endpoints)
+    _run(store_root, bind(host, port), endpoints, catalogue)
 
 
 class ServerProcess:
@@ -96,12 +105,14 @@ def start(
     endpoints: Sequence[str] = (),
     *,
     output: Path | None = None,
+    catalogue: str | None = None,
 ) -> ServerProcess:
     """Start a server beside this process and wait until it answers.
 
     Args:
         port: 0 takes a free one.
         output: a file for what the server prints; default: `log/server.txt` in the store.
+        catalogue: the address of the store's catalogue; None: SQLite in its folder.
     Raises:
         Conflict: the port is in use.
         ThreefoldError: whatever the server said when it could not start.
@@ -114,7 +125,7 @@ def start(
     with printed.open("ab") as file:
         process = subprocess.Popen(
             [*command, "--attached"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True,
-            env=_environment(),
+            env=_environment(catalogue),
         )  # fmt: skip
     return ServerProcess(process, _first_word(process, printed))
 
@@ -151,7 +162,9 @@ def _bind_error(error: OSError | OverflowError, host: str, port: int) -> Threefo
     return ThreefoldError(f"cannot listen: {error}", where, "check the address and the port")
 
 
-def _run(root: Path, listener: socket.socket, endpoints: Sequence[str], *, attached: bool = False) -> None:
+def _run(
+    root: Path, listener: socket.socket, endpoints: Sequence[str], catalogue: str | None, *, attached: bool = False
+) -> None:
     # Both cost 100 ms, and whoever only starts a server beside itself does not need them.
     import uvicorn
 
@@ -159,7 +172,7 @@ def _run(root: Path, listener: socket.socket, endpoints: Sequence[str], *, attac
     from threefold.serving.wire import ShortWay
 
     with listener:
-        app = create_app(root, endpoints)
+        app = create_app(root, endpoints, catalogue)
         config = uvicorn.Config(
             app, http=ShortWay, loop=_loop(), lifespan="on", ws="none", access_log=False, proxy_headers=False,
             log_level="warning", server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=KEEP_ALIVE_S,
@@ -195,9 +208,10 @@ def _loop() -> Any:
     return "uvloop"
 
 
-def _environment() -> dict[str, str]:
-    # One row at a time gains nothing from threads of numpy; they only get in each other's way.
-    return {"OMP_NUM_THREADS": "1", **os.environ}
+def _environment(catalogue: str | None) -> dict[str, str]:
+    # One row at a time gains nothing from threads of numpy; they only get in each other's way. The address may hold a
+    # password, and a command line can be read by everybody on this machine.
+    return {"OMP_NUM_THREADS": "1", **os.environ, CATALOGUE: catalogue or ""}
 
 
 def _first_word(process: subprocess.Popen[str], printed: Path) -> str:
@@ -230,7 +244,7 @@ def _first_word(process: subprocess.Popen[str], printed: Path) -> str:
 def main(root: Path, host: str, port: int, endpoints: tuple[str, ...], attached: bool) -> None:
     """Serve the endpoints of the store in ROOT."""
     try:
-        _run(root, bind(host, port), endpoints, attached=attached)
+        _run(root, bind(host, port), endpoints, os.environ.get(CATALOGUE) or None, attached=attached)
     except ThreefoldError as error:
         if not attached:
             raise SystemExit(f"{error}") from error

@@ -12,7 +12,10 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import DataError
+
 from threefold.errors import StoreError
+from threefold.store.database import ends_the_transaction, explained
 from threefold.store.store import Store, Writer
 
 T = TypeVar("T")
@@ -62,7 +65,11 @@ class WriteQueue:
                         with tx.connection.begin_nested():
                             done.append((future, piece(tx)))
                     except Exception as error:  # whatever a piece raises is for whoever handed it in
-                        future.set_exception(error)
+                        if ends_the_transaction(error):
+                            raise
+                        future.set_exception(
+                            explained(error, self._store.url) if isinstance(error, DataError) else error
+                        )
         except Exception as error:  # the commit itself: nobody's piece was kept
             for _, future in batch:
                 if not future.done():

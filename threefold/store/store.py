@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import getpass
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql.base import Executable
 
 from threefold.errors import StoreError
 from threefold.records import utc_now
-from threefold.store import schema
+from threefold.store import database, schema
 from threefold.store.events import GENESIS, canonical, chain
 from threefold.store.keys import own_key
 from threefold.store.objects import LocalObjects, Objects
 from threefold.store.tracking import experiments
-
-BUSY_TIMEOUT_S = 60  # a writer waits its turn this long; transactions here last milliseconds
 
 # Built once: making a statement costs more than running it.
 _HEAD = select(schema.log_head.c.seq, schema.log_head.c.hash)
@@ -86,19 +85,24 @@ class Store:
 
     def __init__(self, root: Path, engine: Engine, url: str) -> None:
         self.root = root
-        self.url = url
+        self.url = url  # of the catalogue, without its password
         self.engine = engine
         self.actor = ""  # who is named in the event log; empty: the user of the operating system
         self.objects: Objects = LocalObjects(root / "objects")
         self._key: bytes | None = None
+        self._turn = threading.Lock()  # the writers of this process wait here, without a connection
+        self._known = False  # whether the catalogue was reached once
+        self.catalogue: str | None = None  # its address with the password, for whoever opens it again; never shown
 
     @classmethod
-    def open(cls, root: Path, *, url: str | None = None) -> Store:
+    def open(cls, root: Path, *, url: str | None = None, migrate: bool | None = None) -> Store:
         """Open the store in a folder, creating or migrating it where needed.
 
         Args:
             root: the folder for objects, logs and the embedded catalogue; usually `<project>/.threefold`.
             url: a database URL for the catalogue; default is SQLite inside `root`.
+            migrate: bring an older catalogue to the newest schema. Default: yes for SQLite, after a copy of the file;
+                not for Postgres, where others may still work with the older one. False leaves it as it is.
         Raises:
             StoreError: the folder cannot be written, or the store was written by a newer Threefold.
         """
@@ -108,25 +112,40 @@ class Store:
             raise StoreError(
                 f"cannot make the store: {error.strerror}", str(root), "check the folder's rights"
             ) from error
-        address = url or f"sqlite:///{root / 'catalogue.db'}"
-        engine = _engine(address)
-        store = cls(root, engine, address)
-        store._prepare()
+        address = database.address_of(root, url)
+        store = cls(root, database.engine_of(address), database.without_secrets(address.render_as_string()))
+        try:
+            store._prepare(migrate)
+        except BaseException:
+            store.close()
+            raise
+        store._known, store.catalogue = True, url or None
         return store
 
-    def _prepare(self) -> None:
+    def _prepare(self, migrate: bool | None) -> None:
         try:
             revision = self.revision()
             if revision is None:
                 revision = self._create()
         except DatabaseError as error:
+            raise self._unreadable(error) from error
+        if revision == schema.MOVED:
             raise StoreError(
-                "the catalogue cannot be read: it is damaged or not a catalogue", self.url, "restore it from a backup"
-            ) from error
-        if revision != schema.HEAD:
-            from threefold.store.upgrade import upgrade  # Alembic costs 400 ms: only a store that changes pays
+                "this catalogue was moved to another database", self.url,
+                "set 'catalogue' in the settings to where it is now; the end of its event log says where",
+            )  # fmt: skip
+        if revision == schema.HEAD or migrate is False:
+            return
+        from threefold.store.upgrade import upgrade  # Alembic costs 400 ms: only a store that changes pays
 
-            upgrade(self, revision)
+        upgrade(self, revision, asked=migrate is True)
+
+    def _unreadable(self, error: DatabaseError) -> StoreError:
+        if isinstance(error, OperationalError) or self.engine.dialect.name != "sqlite":
+            return database.explained(error, self.url)
+        return StoreError(
+            "the catalogue cannot be read: it is damaged or not a catalogue", self.url, "restore it from a backup"
+        )
 
     def _create(self) -> str:
         """Make a new catalogue at the newest revision: what all migrations together make, in a tenth of the time."""
@@ -138,16 +157,14 @@ class Store:
                 raise StoreError(
                     "the database holds tables, but no catalogue of Threefold", self.url, "name an empty database"
                 )
-            schema.metadata.create_all(tx.connection)
+            schema.create(tx.connection)
             experiments.create(tx.connection, "Default", number=experiments.DEFAULT)
-            tx.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-            tx.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": schema.HEAD})
             tx.event("store.created", "store", {"schema": schema.HEAD})
         return schema.HEAD
 
     def revision(self) -> str | None:
         """The migration the catalogue stands at; None for an empty one."""
-        with self.engine.connect() as connection:
+        with database.connect(self.engine, patient=self._known) as connection:
             return self.revision_in(connection)
 
     @staticmethod
@@ -166,32 +183,42 @@ class Store:
             StoreError: the catalogue cannot be read.
         """
         try:
-            with self.engine.connect() as connection:
-                if self.engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN")
+            with database.connect(self.engine, patient=self._known) as connection:
+                database.begin_reading(connection)
                 yield connection
-        except DatabaseError as error:
-            raise _catalogue_error(error, self.url) from error
+        except database.FAILURES as error:
+            raise database.explained(error, self.url) from error
 
     @contextmanager
     def write(self, *, actor: str | None = None) -> Iterator[Writer]:
         """One transaction. Writers queue; on an exception nothing of it stays.
 
         Raises:
-            StoreError: the disk is full or the catalogue stayed locked longer than BUSY_TIMEOUT_S.
+            StoreError: the disk is full, the catalogue stayed busy longer than BUSY_TIMEOUT_S, or the connection was
+                lost. Lost while it was being committed, the transaction may be there or not, but never half of it.
         """
-        try:
-            with self.engine.connect() as connection:
-                if self.engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                else:
-                    connection.execute(select(func.pg_advisory_xact_lock(0x3F01D)))
-                yield Writer(connection, actor or self.actor or _actor())
-                connection.commit()
-        except DatabaseError as error:
-            if isinstance(error, IntegrityError):
+        with self._in_turn():
+            try:
+                with database.connect(self.engine, patient=self._known) as connection:
+                    database.begin_writing(connection)
+                    yield Writer(connection, actor or self.actor or _actor())
+                    connection.commit()
+            except IntegrityError:
                 raise  # a rule of the schema was broken by the caller; no matter of the disk or the file
-            raise _catalogue_error(error, self.url) from error
+            except database.FAILURES as error:
+                raise database.explained(error, self.url) from error
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=database.BUSY_TIMEOUT_S):
+            raise StoreError(
+                f"the catalogue was busy for {database.BUSY_TIMEOUT_S} s", self.url,
+                "a transaction of this very process holds it: end that one first",
+            )  # fmt: skip
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def key(self) -> bytes:
         """The secret of this store, 32 random bytes made on first use; it signs what only this store may open.
@@ -215,31 +242,3 @@ def new_id() -> str:
 
 def _actor() -> str:
     return os.environ.get("THREEFOLD_ACTOR") or getpass.getuser()
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _settings(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, so that a writer takes its lock at once
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")  # acknowledged means on disk, also against a power cut
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    return engine
-
-
-def _catalogue_error(error: DatabaseError, url: str) -> StoreError:
-    cause = str(error.orig)
-    if "full" in cause:
-        return StoreError("the disk is full", url, "free some space and run again; nothing half-written was kept")
-    if "locked" in cause:
-        return StoreError(
-            f"the catalogue was locked for {BUSY_TIMEOUT_S} s", url, "find the process that holds it, then try again"
-        )
-    return StoreError(f"the catalogue cannot be used: {cause}", url, "check the disk and the address of the store")

@@ -23,7 +23,10 @@ def command(start: datetime, end: datetime, retrain: bool) -> None:
     A server is started on a free port and ended with the replay.
     """
     project = here()
-    with process.start(project.store.root) as server, Client(server.address, project.endpoint) as client:
+    with (
+        process.start(project.store.root, catalogue=project.store.catalogue) as server,
+        Client(server.address, project.endpoint) as client,
+    ):
         with console.status("building the features of the period"):
             replay = replaying.prepare(project, client, start, end)
         with console.status("replaying") as status:

@@ -20,4 +20,4 @@ def command(host: str | None, port: int | None) -> None:
     console.print(f"serving [bold]{project.endpoint}[/] on http://{listens}:{chosen}  (stop with Ctrl-C)")
     console.print(f"  try   curl http://{listens}:{chosen}/v2/models/{project.endpoint}")
     project.store.close()
-    process.serve(project.store.root, host=listens, port=chosen)
+    process.serve(project.store.root, host=listens, port=chosen, catalogue=project.store.catalogue)

@@ -33,7 +33,8 @@ def command(start: Path, host: str | None, port: int | None, folder: Path | None
     canvas = load(root) if (root / "threefold.yaml").is_file() else None
     place = folder or root / value_of("store", canvas)
     listener = bind(value_of("host", canvas, host), int(value_of("up_port", canvas, port)))
-    serve(place, listener, allow_reset=allow_reset, ready=lambda address: _say(address, place))
+    url = None if folder else value_of("catalogue", canvas) or None
+    serve(place, listener, url=url, allow_reset=allow_reset, ready=lambda address: _say(address, place))
 
 
 def _say(address: str, store: Path) -> None:

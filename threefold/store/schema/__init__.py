@@ -5,11 +5,12 @@ compares the two. Moments at which Threefold did something are ISO 8601 text in 
 show them alike; columns named `…_ms` hold milliseconds since 1970 as clients of the tracking protocol give them.
 """
 
-from threefold.store.schema.base import HEAD, metadata
+from threefold.store.schema.base import HEAD, MOVED, metadata
 from threefold.store.schema.data import seal_readings, snapshots
 from threefold.store.schema.engine import artifacts, cache, edges, executions
 from threefold.store.schema.live import alerts, endpoints, log_segments, notices, windows
 from threefold.store.schema.log import checkpoints, events, log_head
+from threefold.store.schema.making import collate, create, sort_bytewise
 from threefold.store.schema.registry import (
     alias_moves,
     aliases,
@@ -44,6 +45,7 @@ from threefold.store.schema.web import deliveries, views, webhooks
 
 __all__ = [
     "HEAD",
+    "MOVED",
     "alerts",
     "alias_moves",
     "aliases",
@@ -51,6 +53,8 @@ __all__ = [
     "artifacts",
     "cache",
     "checkpoints",
+    "collate",
+    "create",
     "datasets",
     "deliveries",
     "edges",
@@ -89,3 +93,5 @@ __all__ = [
     "webhooks",
     "windows",
 ]
+
+sort_bytewise(metadata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, String, Table, Text
 
 from threefold.store.schema.base import metadata
 
@@ -42,7 +42,7 @@ artifacts = Table(
     Column("digest", String(64), primary_key=True),
     Column("kind", String(32), nullable=False),  # table, json, object, model, bundle, report, file
     Column("name", String(255), nullable=False),
-    Column("size_bytes", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
     Column("meta", JSON, nullable=False),
     Column("created_at", String(32), nullable=False),
 )

@@ -14,9 +14,17 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
-# New ones are made under the same name; executions and metrics come first, as they refer to runs.
-CHANGED = ("executions", "metrics", "runs", "model_versions", "aliases", "approvals", "releases", "evidence", "events")
-COPIED = ("executions", "aliases", "approvals", "releases", "evidence", "events")  # the same columns, wider
+# New ones are made under the same name; executions and metrics come before runs, as they refer to them.
+COPIED = (
+    "executions",
+    "aliases",
+    "approvals",
+    "releases",
+    "evidence",
+    "events",
+    "artifacts",
+)  # the same columns, wider
+CHANGED = (*COPIED, "metrics", "runs", "model_versions")
 PATH = sa.String(length=1024).with_variant(sa.String(length=1024, collation="C"), "postgresql")
 
 
@@ -138,6 +146,16 @@ def _create() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("alias_moves_name", "alias_moves", ["name", "alias", "at"], unique=False)
+    op.create_table(
+        "artifacts",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("meta", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
     op.create_table(
         "aliases",
         sa.Column("name", sa.String(length=256), nullable=False),
