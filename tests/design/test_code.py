@@ -111,3 +111,19 @@ def test_the_source_files_of_a_project_leave_out_environments_and_hidden_folders
         (tmp_path / name).touch()
     names = [str(path.relative_to(tmp_path.resolve())) for path in load_code(tmp_path).sources]
     assert names == ["lib/a.py", "sql/orders.sql", "threefold.yaml"]
+
+
+def test_a_file_that_a_module_reads_while_it_is_imported_is_remembered_with_it(tmp_path: Path):
+    (tmp_path / "limits.json").write_text("1")
+    (tmp_path / "helper.py").write_text(
+        "from pathlib import Path\nN = int(Path(__file__).with_name('limits.json').read_text())\n"
+    )
+    (tmp_path / "steps.py").write_text("from helper import N\ndef number(): return N\n")
+    code = load_code(tmp_path)
+    root = tmp_path.resolve()
+    assert {source.name for source, read in code.imported.reads.items() if root / "limits.json" in read} == {
+        "helper.py",
+        "steps.py",
+    }
+    (tmp_path / "limits.json").write_text("2")
+    assert load_code(tmp_path).functions("steps")["number"]() == 2

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from sqlalchemy import func, select
 
+from threefold.design.frozen import Imported
 from threefold.errors import Conflict, NotFound, Refused, StepFailed, StoreError, ThreefoldError
 from threefold.pipeline import runs
 from threefold.pipeline.engine import plan
@@ -399,8 +400,8 @@ def rate(n):
 """
 
 
-def frozen(project: Any) -> dict[Any, bytes]:
-    return {file: file.read_bytes() for file in project.root.glob("*.py")}
+def frozen(project: Any) -> Imported:
+    return Imported({file: file.read_bytes() for file in project.root.glob("*.py")})
 
 
 def test_code_that_is_edited_while_a_run_goes_on_is_kept_under_the_key_of_what_was_imported(project: Any) -> None:
@@ -408,9 +409,9 @@ def test_code_that_is_edited_while_a_run_goes_on_is_kept_under_the_key_of_what_w
     project.write("rates.py", "from helper import factor\n\ndef rate(n):\n    return n * factor()\n")
 
     def run(before: Any = lambda: 1) -> Any:
-        sources, rate = frozen(project), project.module("rates").rate
+        imported, rate = frozen(project), project.module("rates").rate
         steps = [Step("before", before, cache=False), Step("rate", rate, inputs={"n": "before"})]
-        return project.run(steps, sources=sources)
+        return project.run(steps, imported=imported)
 
     def edit() -> int:
         project.edit("helper.py", "2.0", "9.0")

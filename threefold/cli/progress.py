@@ -44,6 +44,8 @@ class StepProgress:
             took = f"{event.duration_s:6.2f} s" if event.duration_s is not None else ""
             line = f"  [green]✓[/] {event.step:24} {took}  [dim]{event.reason}[/]"
             self._console.print(line, no_wrap=True, overflow="ellipsis")
+        if event.note:
+            self._console.print(f"  [yellow]![/] {event.step}: {event.note}")
 
     def detail(self, text: str) -> None:
         """Told by a step what it is doing."""

@@ -14,18 +14,17 @@ from types import ModuleType
 from typing import Any, Literal
 
 from threefold.design import frozen
-from threefold.design.frozen import Sources
-from threefold.errors import StepFailed
+from threefold.design.frozen import Imported, Sources, digest_of
+from threefold.design.opened import Opened, is_foreign, listening, stamp_of
+from threefold.errors import Conflict, StepFailed
 
 Convention = Literal["data", "features", "model", "checks", "steps"]
 MODULES: tuple[Convention, ...] = ("data", "features", "model", "checks", "steps")
 KEPT = (".py", ".yaml", ".yml", ".sql")
-# Folders that hold no source of the project: environments, caches, what builds leave behind.
-PASSED_OVER = {"__pycache__", "node_modules", "site-packages", "build", "dist"}
 
-# What was imported for which project: root -> the source of each module. A project is one code base at a time; when
-# any of its files changed, all of its modules are imported anew, since they may have imported one another.
-_loaded: dict[Path, Sources] = {}
+# What was imported for which project. A project is one code base at a time; when any of its files changed, or a file
+# that one of its modules has read, all of its modules are imported anew, since they may have imported one another.
+_loaded: dict[Path, Imported] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class ProjectCode:
     root: Path
     modules: dict[str, ModuleType]
     sources: Sources  # .py, .yaml, .sql of the project; hidden folders and environments left out
+    imported: Imported  # the modules among them, and which files they have read
 
     def module(self, name: Convention) -> ModuleType | None:
         """One of the five modules; None where the project has no such file."""
@@ -73,19 +73,33 @@ def load_code(root: Path) -> ProjectCode:
     _make_room(root, {file: text for file, text in sources.items() if file.suffix == ".py"})
     frozen.hold(root, sources)
     names = [name for name in MODULES if (root / f"{name}.py").is_file()]
-    return ProjectCode(root, {name: _import(name, root) for name in names}, sources)
+    with listening(root) as heard:
+        modules: dict[str, ModuleType] = {name: _import(name, root) for name in names}
+    _remember(root, heard)
+    return ProjectCode(root, modules, sources, _loaded[root])
 
 
 def _make_room(root: Path, now: Sources) -> None:
     """Put the project on the path, and drop what stands in its way."""
-    for other in [other for other in _loaded if other != root or _loaded[other] != now]:
+    for other in [other for other in _loaded if other != root or not _loaded[other].holds(now)]:
         _forget(other)
     for name in MODULES:  # a module of that name from nowhere we know
         if name in sys.modules and not _belongs(sys.modules[name], root):
             del sys.modules[name]
     sys.path[:] = [str(root), *(entry for entry in sys.path if entry != str(root))]
     importlib.invalidate_caches()
-    _loaded[root] = now
+    _loaded.setdefault(root, Imported(now))
+
+
+def _remember(root: Path, heard: Opened) -> None:
+    """Keep which files the modules have read while they were imported, with the state in which they read them."""
+    reads = {source: {file: digest_of(file) for file in sorted(files)} for source, files in heard.by.items()}
+    changed = [file for file, stamp in heard.read.items() if stamp_of(file) != stamp]
+    if changed:
+        _forget(root)
+        raise Conflict(f"{changed[0].name} changed while it was read", str(changed[0]), "run the command again")
+    before = _loaded[root]
+    _loaded[root] = Imported(before.sources, {**before.reads, **reads}, before.noted)
 
 
 def _forget(root: Path) -> None:
@@ -104,12 +118,7 @@ def _belongs(module: ModuleType, root: Path) -> bool:
     path = Path(file)
     if not path.is_relative_to(root):
         return False
-    return not _is_foreign(path.relative_to(root).parts[:-1])
-
-
-def _is_foreign(folders: tuple[str, ...]) -> bool:
-    """Whether a path inside the project leads through a hidden folder, an environment or a cache."""
-    return any(folder.startswith(".") or folder in PASSED_OVER for folder in folders)
+    return not is_foreign(path.relative_to(root).parts[:-1])
 
 
 def _import(name: str, root: Path) -> ModuleType:
@@ -134,7 +143,7 @@ def _place(error: BaseException, name: str, root: Path) -> str:
         return f"{Path(error.filename).relative_to(root)}:{error.lineno or 1}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.is_relative_to(root) and not _is_foreign(path.relative_to(root).parts[:-1]):
+        if path.is_relative_to(root) and not is_foreign(path.relative_to(root).parts[:-1]):
             return f"{path.relative_to(root)}:{frame.lineno}"
     return f"{name}.py:1"
 
@@ -148,7 +157,7 @@ def _remedy(error: BaseException) -> str:
 def _walk(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         here = Path(folder)
-        folders[:] = [one for one in folders if not _is_foreign((one,)) and not (here / one / "pyvenv.cfg").is_file()]
+        folders[:] = [one for one in folders if not is_foreign((one,)) and not (here / one / "pyvenv.cfg").is_file()]
         yield from (here / file for file in files if file.endswith(KEPT) and not file.startswith("."))
 
 

@@ -8,8 +8,10 @@ middle of a step, is the one that stood there at the beginning.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.abc import PathEntryFinder
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
@@ -23,6 +25,41 @@ from importlib.machinery import (
 from pathlib import Path
 
 Sources = Mapping[Path, bytes]  # file -> what it held
+ABSENT = "absent"  # the digest of a file that was looked for and not there
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What the modules of a project were made of.
+
+    A function may keep what it has read for the next call, so that a later step uses a file without opening it. That
+    is why `noted` remembers, for as long as these modules live, which source has opened what.
+    """
+
+    sources: Sources = field(default_factory=dict)
+    reads: Mapping[Path, Mapping[Path, str]] = field(default_factory=dict)  # source -> files its import read -> digest
+    noted: dict[Path, dict[Path, str]] = field(default_factory=dict)  # the same of what steps have read since
+
+    def note(self, source: Path, file: Path, digest: str) -> None:
+        """Remember that a source has opened a file."""
+        self.noted.setdefault(source, {})[file] = digest
+
+    def holds(self, sources: Sources) -> bool:
+        """Whether the modules are still what the disk would give: the same source, which read the same files."""
+        read = [files for seen in (self.reads, self.noted) for files in seen.values()]
+        return self.sources == sources and all(
+            digest_of(file) == digest for files in read for file, digest in files.items()
+        )
+
+
+def digest_of(file: Path) -> str:
+    """The sha256 of a file, or "absent"."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ABSENT
+
 
 _frozen: dict[Path, Sources] = {}  # root of a project -> its files; a project is one code base at a time
 

@@ -278,7 +278,7 @@ def plan(project: Project, *, stage: str | None = None, as_of: datetime | None =
     steps = graph(project, _setting(project, as_of, stage, accept))
     return engine.plan(
         project.store, steps, root=project.root, targets=_targets(steps, stage), force=force,
-        sources=project.code.sources,
+        imported=project.code.imported,
     )  # fmt: skip
 
 
@@ -310,7 +310,7 @@ def turn(
     outcome = engine.run(
         project.store, steps, root=project.root, project=project.canvas.project, name=stage or "all",
         params={"as_of": as_of.isoformat() if as_of else None, "reason": reason}, code=code_state(project),
-        targets=_targets(steps, stage), force=force, on_step=on_step, sources=project.code.sources,
+        targets=_targets(steps, stage), force=force, on_step=on_step, imported=project.code.imported,
     )  # fmt: skip
     if stage not in (None, "gates", "release"):
         return Turn(outcome.run_id, outcome, reason=reason)
@@ -336,7 +336,7 @@ def _setting(project: Project, as_of: datetime | None, stage: str | None, accept
         before = _made_under(project, as_of, known[-1].lineage.champion, known[-1].lineage.accepted)
         steps = graph(project, before)
         decisions = engine.plan(
-            project.store, steps, root=project.root, targets=_targets(steps, stage), sources=project.code.sources
+            project.store, steps, root=project.root, targets=_targets(steps, stage), imported=project.code.imported
         )
         # What the store lost is made again as it was made then.
         if not any(one.action == "run" and not one.reason.startswith(LOST) for one in decisions):

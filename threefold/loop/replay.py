@@ -87,7 +87,7 @@ def prepare(project: Project, client: Client, start: datetime, end: datetime) ->
     wanted = [step.name for step in steps if step.stage == "data"]
     outcome = engine.run(
         project.store, steps, root=project.root, project=project.canvas.project, kind="replay", name="tables",
-        targets=wanted, sources=project.code.sources,
+        targets=wanted, imported=project.code.imported,
     )  # fmt: skip
     tables = {name: outcome.value(step) for name, step in lifecycle.tables(project).items()}
     rows = tables[prediction.table].filter(pl.col(prediction.at).is_between(start, end, closed="left"))

@@ -122,7 +122,7 @@ def _rebuild(project: Project, scratch: Project, version: ModelVersion) -> engin
     wanted = [step.name for step in steps if step.name not in ("accept", "guard")]
     return engine.run(
         scratch.store, steps, root=scratch.root, project=version.name, kind="reproduce",
-        name=f"version {version.number}", targets=wanted, sources=scratch.code.sources,
+        name=f"version {version.number}", targets=wanted, imported=scratch.code.imported,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ LOST = "its output"  # how the reasons begin that come of a store that lost some
 CHECKED_BYTES = 65_536
 
 KINDS = {"table": "table", "json": "json", "bytes": "file", "pickle": "object"}  # codec -> kind of artifact
+
+MOST_SETS = 20  # sets of undeclared files that are remembered for one state of a step
 
 # Built once: making a statement costs more than running it.
 _FIND = select(schema.cache.c.outputs).where(schema.cache.c.key == bindparam("wanted"))
@@ -73,6 +76,28 @@ def find(store: Store, key: str) -> Entry | None:
     if body is None:
         return None
     return Entry(key, {name: Output(**{**one, "classes": tuple(one["classes"])}) for name, one in body.items()})
+
+
+def reads_of(store: Store, key: str) -> list[list[str]]:
+    """The sets of files that a step under this key was seen to read without declaring them, the newest first.
+
+    What a step reads is known only after it ran, so its outputs lie under a key that holds these files too, and under
+    the key without them stands which files these are.
+    """
+    with store.read() as connection:
+        body = connection.execute(_FIND, {"wanted": _signpost(key)}).scalar()
+    return [] if body is None else list(body["reads"])
+
+
+def known_reads(store: Store, step: str) -> set[str]:
+    """The undeclared files that a step read when it last succeeded."""
+    with store.read() as connection:
+        before = connection.execute(_LAST_PARTS, {"wanted": step}).scalar()
+    return set((before or {}).get("reads", ()))
+
+
+def _signpost(key: str) -> str:
+    return hashlib.sha256(f"reads of {key}".encode()).hexdigest()
 
 
 def lost(store: Store, entry: Entry, refers: Callable[[Any], Iterable[str]] | None = None) -> str | None:
@@ -161,6 +186,8 @@ def record(
         }  # fmt: skip
         tx.execute(_FORGET, {"wanted": key})
         tx.execute(_ADD_ENTRY, entry)
+        if fingerprint.reads:
+            _record_reads(tx, entry, fingerprint)
     _record_artifacts(tx, step, outputs)
     edges = [
         {"execution_id": row["id"], "direction": direction, "name": name, "digest": one.digest}
@@ -170,6 +197,21 @@ def record(
     tx.execute(_ADD_EDGE, edges)
     made = {name: one.digest for name, one in outputs.items()}
     tx.event("step.ran", f"step {step}", {"run": row["run_id"], "execution": row["id"], "key": key, "outputs": made})
+
+
+def _record_reads(tx: Writer, entry: Mapping[str, Any], fingerprint: Fingerprint) -> None:
+    key, newest = _signpost(fingerprint.with_reads({}).key), list(fingerprint.reads)
+    body = tx.execute(_FIND, {"wanted": key}).scalar()
+    others = [one for one in body["reads"] if one != newest] if body else []
+    tx.execute(_FORGET, {"wanted": key})
+    signpost = {
+        **entry,
+        "key": key,
+        "parts": {},
+        "outputs": {"reads": [newest, *others][:MOST_SETS]},
+        "duration_s": 0.0,
+    }
+    tx.execute(_ADD_ENTRY, signpost)
 
 
 def _record_artifacts(tx: Writer, step: str, outputs: Outputs) -> None:

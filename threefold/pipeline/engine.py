@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from threefold.design.frozen import Imported
 from threefold.pipeline import runs
 from threefold.pipeline.environment import OWN
 from threefold.pipeline.lock import run_lock
@@ -30,7 +31,7 @@ def plan(
     root: Path,
     targets: Sequence[str] | None = None,
     force: Collection[str] = (),
-    sources: Mapping[Path, bytes] | None = None,
+    imported: Imported | None = None,
 ) -> list[Decision]:
     """What a run would do, step by step, without running anything.
 
@@ -38,11 +39,11 @@ def plan(
         root: the project's folder.
         targets: steps or stages that are wanted; None is all of them.
         force: steps or stages that run even where nothing changed.
-        sources: what the project's files held when they were imported; None asks the disk.
+        imported: what the project's modules were made of; None asks the disk.
     Raises:
         ThreefoldError: the graph is not sound, or a parameter cannot be part of a key.
     """
-    session = Session(store, root, steps, targets, force, sources=sources)
+    session = Session(store, root, steps, targets, force, imported=imported)
     decisions = [session.foresee(step) for step in session.steps]
     session.fingerprints.save()
     return decisions
@@ -62,7 +63,7 @@ def run(
     force: Collection[str] = (),
     parent_id: str | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
-    sources: Mapping[Path, bytes] | None = None,
+    imported: Imported | None = None,
 ) -> Outcome:
     """Run a graph: each step that something changed for, in order; the others are reused.
 
@@ -73,13 +74,13 @@ def run(
         force: steps or stages that run even where nothing changed.
         parent_id: the run this one belongs to; default is the run this call is part of.
         on_step: told of each step when it starts and when it is done.
-        sources: what the project's files held when they were imported; None asks the disk.
+        imported: what the project's modules were made of; None asks the disk.
     Raises:
         Conflict: another run holds this project, or a file changed while a step read it.
         StepFailed: a step raised something that is not one of our errors; the original is its cause.
         ThreefoldError: whatever else a step refused with; or the graph is not sound.
     """
-    session = Session(store, root, steps, targets, force, on_step, sources)
+    session = Session(store, root, steps, targets, force, on_step, imported)
     with run_lock(store.root, " ".join(part for part in (kind, name) if part)):
         runs.mark_interrupted(store)
         store.objects.sweep()

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from threefold.design.frozen import ABSENT
+from threefold.design.opened import Stamp, stamp_of
 from threefold.pipeline.symbols import FileTable, read_table
 
 FORMAT = 2  # 2: more statements count as acting when a module is loaded
@@ -25,7 +27,6 @@ RACY_NS = 2_000_000_000
 KEPT = 5_000  # entries in the file
 SKIPPED = frozenset(("__pycache__", "node_modules", "site-packages", "build", "dist"))
 
-Stamp = tuple[int, int, int, int]  # size, modified, inode, changed
 NOWHERE: Stamp = (0, 0, 0, 0)  # of what was read from memory
 
 
@@ -68,6 +69,12 @@ class Files:
         """The sha256 of a file's bytes. Raises OSError where it cannot be read."""
         return self._entry(path).digest
 
+    def digest_of_state(self, path: Path, stamp: Stamp | None) -> str | None:
+        """The digest of a file in the state of this stamp; "absent" where it was not there; None where it changed."""
+        if stamp_of(path) != stamp:
+            return None
+        return ABSENT if stamp is None else self._of_disk(path).digest
+
     def table(self, path: Path, module: str) -> FileTable:
         """The symbol table of a source file. Raises SyntaxError, OSError."""
         entry = self._entry(path)
@@ -95,7 +102,9 @@ class Files:
         return made
 
     def _of_disk(self, path: Path) -> _Entry:
-        entry, stamp = self.entries.get(str(path)), _stamp(path)
+        entry, stamp = self.entries.get(str(path)), stamp_of(path)
+        if stamp is None:
+            raise FileNotFoundError(path)
         if entry is None or entry.stamp != stamp or entry.read_ns - max(stamp[1], stamp[3]) < RACY_NS:
             entry = self._read(path, stamp, entry)
         return entry
@@ -135,11 +144,6 @@ def _load(memory: Path) -> dict[str, _Entry]:
     except (OSError, msgspec.DecodeError):
         return {}
     return kept.entries if kept.format == FORMAT else {}
-
-
-def _stamp(path: Path) -> Stamp:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
 
 
 def walk(folder: Path, suffixes: tuple[str, ...] | None = None) -> Iterator[Path]:

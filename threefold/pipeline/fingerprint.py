@@ -13,13 +13,14 @@ import os
 import sys
 import types
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from threefold.design.canvas import CommandStep
+from threefold.design.frozen import ABSENT, Imported
 from threefold.errors import ThreefoldError
 from threefold.pipeline import codecs, commands
 from threefold.pipeline.closure import Reach, Sources
@@ -41,6 +42,19 @@ class Fingerprint:
     doubts: tuple[str, ...]  # what cannot be told; a step with doubts runs
     opaque: tuple[str, ...]  # places in the code that hide what they reach, so that all source counts
     files: Mapping[Path, str] = field(default_factory=dict)  # read from the disk for it, with their digests
+    counted: frozenset[Path] = frozenset()  # all files whose content is among the parts, wherever it was read from
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The files that the step reads without declaring them, as far as that is known."""
+        return tuple(self.parts.get("reads", ()))
+
+    def with_reads(self, reads: Mapping[str, str]) -> Fingerprint:
+        """The same step, and what it reads without declaring it: file -> digest."""
+        parts = {name: part for name, part in self.parts.items() if name != "reads"}
+        if reads:
+            parts["reads"] = dict(sorted(reads.items()))
+        return replace(self, parts=parts, key=key_of(parts))
 
 
 @dataclass(slots=True)
@@ -58,12 +72,13 @@ class Fingerprints:
     Args:
         root: the project's folder.
         memory: a file that remembers what source files hold; None reads all of them anew.
-        frozen: what the project's files held when they were imported.
+        imported: what the project's modules were made of.
     """
 
-    def __init__(self, root: Path, memory: Path | None = None, frozen: Mapping[Path, bytes] | None = None) -> None:
+    def __init__(self, root: Path, memory: Path | None = None, imported: Imported | None = None) -> None:
         self.root = root.resolve()
-        self.files = Files(memory, frozen)
+        self.imported = imported or Imported()
+        self.files = Files(memory, self.imported.sources)
         self.sources = Sources(self.root, self.files)
         self.distributions = Distributions(self.files)
         self._environments: dict[frozenset[str], tuple[bytes, str]] = {}
@@ -78,6 +93,7 @@ class Fingerprints:
             ThreefoldError: a parameter has no place in a key.
         """
         code = self._code(step, classes)
+        self._add_imports_reads(code)
         document, environment = self.environment(code.reach.imports)
         parts: dict[str, Any] = {
             "format": FORMAT,
@@ -99,12 +115,17 @@ class Fingerprints:
         if code.reach.opaque:
             parts["opaque"] = sorted(place.rpartition(" uses ")[2] for place in code.reach.opaque)
         read = code.read | {path: code.files.digest(path) for path in code.reach.files - code.files.frozen.keys()}
-        return Fingerprint(parts, key_of(parts), document, tuple(code.doubts), tuple(code.reach.opaque), read)
+        counted = frozenset(code.reach.files | code.read.keys())
+        return Fingerprint(parts, key_of(parts), document, tuple(code.doubts), tuple(code.reach.opaque), read, counted)
 
     def changed(self, fingerprint: Fingerprint) -> Path | None:
         """A file that was edited since the fingerprint was made, so that nobody can tell what a step has seen of it."""
         now = self.files.on_disk()
         return next((path for path, digest in fingerprint.files.items() if _content(now, path) != digest), None)
+
+    def content(self, name: str) -> str:
+        """The digest of what lies now under a path below the project; "absent" where nothing does."""
+        return _content(self.files, self.root / name)
 
     def settle(self) -> None:
         """Look at all modules of the project that are loaded, so that an edit from now on is noticed."""
@@ -228,6 +249,12 @@ class Fingerprints:
         for name, value in held.items():
             self._add_value(code, f"{kind.__qualname__}.{name}", value)
 
+    def _add_imports_reads(self, code: _Code) -> None:
+        """Count the files that the modules a step reaches have read while they were imported."""
+        for source in code.reach.files & self.imported.reads.keys():
+            for file, digest in self.imported.reads[source].items():
+                code.reach.code[f"file {self.sources.shown(file)}"] = digest
+
     def _path(self, file: str) -> Path:
         path = Path(file)
         return path if path in self.files.frozen else path.resolve()
@@ -260,7 +287,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
 def _content(files: Files, path: Path) -> str:
     if path.is_dir():
         return files.tree_digest(path)
-    return files.digest(path) if path.is_file() else "absent"
+    return files.digest(path) if path.is_file() else ABSENT
 
 
 def _digest(value: Any) -> str:

@@ -33,6 +33,7 @@ class StepEvent:
     duration_s: float
     index: int  # 0, 1, 2 … in the order of the run
     total: int
+    note: str = ""  # something the user should know once, as a sentence without a full stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Execution:
     duration_s: float
     error: ThreefoldError | None = None
     stage: str = ""
+    note: str = ""  # something the user should know once, as a sentence without a full stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], environmen
     yield from _inputs(before["inputs"], after["inputs"])
     yield from _params(before["params"], after["params"])
     yield from _command(before.get("command"), after.get("command"))
+    yield from _reads(before.get("reads", {}), after.get("reads", {}))
     if before.get("observed") != after.get("observed"):
         yield "what it reads from outside changed"
     if before["environment"] != after["environment"]:
@@ -101,6 +102,12 @@ def _command(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) 
     for name in sorted(before["files"].keys() | after["files"].keys()):
         if before["files"].get(name) != after["files"].get(name):
             yield f"file {name!r} changed"
+
+
+def _reads(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(before.keys() & after.keys()):
+        if before[name] != after[name]:
+            yield f"file {name!r}, which it reads, changed"
 
 
 def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:

@@ -9,11 +9,14 @@ from time import perf_counter
 from typing import Any, Literal
 
 from threefold.design.canvas import CommandStep
+from threefold.design.frozen import Imported
+from threefold.design.opened import Opened, listening
 from threefold.errors import Conflict, NotFound, StoreError, ThreefoldError
 from threefold.pipeline import cache, calling, codecs, runs
 from threefold.pipeline.cache import Output, Outputs
 from threefold.pipeline.fingerprint import Fingerprint, Fingerprints
 from threefold.pipeline.outcome import Decision, Execution, StepEvent
+from threefold.pipeline.reads import undeclared
 from threefold.pipeline.step import Step, order
 from threefold.store import Store, Writer
 
@@ -28,6 +31,7 @@ class _Verdict:
     reason: str
     fingerprint: Fingerprint
     outputs: Outputs = field(default_factory=dict)
+    remembered: bool = True
 
 
 class Session:
@@ -38,7 +42,7 @@ class Session:
         targets: steps or stages that are wanted; None is all of them.
         force: steps or stages that run even where nothing changed.
         on_step: told of each step when it starts and when it is done.
-        sources: what the project's files held when they were imported.
+        imported: what the project's modules were made of.
     """
 
     def __init__(
@@ -49,13 +53,13 @@ class Session:
         targets: Sequence[str] | None,
         force: Collection[str],
         on_step: Callable[[StepEvent], None] | None = None,
-        sources: Mapping[Path, bytes] | None = None,
+        imported: Imported | None = None,
     ) -> None:
         self.store = store
         self.root = root.resolve()
         self.steps = order(steps, targets)
         self.forced = {step.name for step in order(steps, list(force)) if {step.name, step.stage} & set(force)}
-        self.fingerprints = Fingerprints(self.root, store.root / MEMORY, sources)
+        self.fingerprints = Fingerprints(self.root, store.root / MEMORY, imported)
         self.fingerprints.settle()
         self.on_step = on_step
         self.run_id = ""
@@ -91,14 +95,24 @@ class Session:
         return self._recall(step, fingerprint)
 
     def _recall(self, step: Step, fingerprint: Fingerprint) -> _Verdict:
-        entry = cache.find(self.store, fingerprint.key)
-        if entry is None:
-            return _Verdict(True, cache.why(self.store, step.name, fingerprint), fingerprint)
+        found = [fingerprint.with_reads(one) for one in self._possible_reads(fingerprint)] or [fingerprint]
+        known = next(((one, entry) for one in found if (entry := cache.find(self.store, one.key))), None)
+        if known is None:
+            return _Verdict(True, cache.why(self.store, step.name, found[0]), found[0])
+        fingerprint, entry = known
         lost = cache.lost(self.store, entry, step.refers)
         if lost is not None:
             return _Verdict(True, lost, fingerprint)
         note = f" (all source counts: {fingerprint.opaque[0]})" if fingerprint.opaque else ""
+        note += f" (it reads {', '.join(fingerprint.reads)} undeclared: counted too)" if fingerprint.reads else ""
         return _Verdict(False, f"nothing it depends on changed{note}", fingerprint, entry.outputs)
+
+    def _possible_reads(self, fingerprint: Fingerprint) -> list[dict[str, str]]:
+        """What the files that this step was seen to read hold now; several sets, where it did not always read the same."""
+        return [
+            {name: self.fingerprints.content(name) for name in names}
+            for names in cache.reads_of(self.store, fingerprint.key)
+        ]
 
     # ---------------------------------------------------------------------------------------------- running
 
@@ -148,7 +162,9 @@ class Session:
         row = cache.execution(self.run_id, step.name, verdict.fingerprint.key, "ran", verdict.reason)
         began = perf_counter()
         try:
-            results = self._call(step)
+            with listening(self.root, self.store.root) as heard:
+                results = self._call(step)
+            note = self._note_reads(step, verdict, row, heard)
             self._commit(step, verdict, row, results, began)
         except (Exception, SystemExit) as error:
             # A broad except belongs here: around a user's step, which must not end our process either. The original is raised on, or is the cause.
@@ -158,7 +174,7 @@ class Session:
             if failure is error:
                 raise
             raise failure from error
-        self._done(step, "ran", verdict.reason, perf_counter() - began, index)
+        self._done(step, "ran", verdict.reason, perf_counter() - began, index, note=note)
 
     def _call(self, step: Step) -> dict[str, Any]:
         inputs = {
@@ -171,6 +187,19 @@ class Session:
             return commands.run(step.run, inputs, self.root, self.store.root / "tmp")
         result = step.run(**inputs, **step.params, **step.given)
         return calling.named_outputs(step, result)
+
+    def _note_reads(self, step: Step, verdict: _Verdict, row: dict[str, Any], heard: Opened) -> str:
+        """Count what a step has read without declaring it; returns the sentence that tells the user of it once."""
+        if isinstance(step.run, CommandStep) or step.observe is not None:
+            return ""  # another process is not heard; what observes the outside has declared what it reads
+        found = undeclared(heard, verdict.fingerprint, self.fingerprints)
+        verdict.fingerprint = verdict.fingerprint.with_reads(found.reads)
+        row["key"] = verdict.fingerprint.key
+        if found.changed:
+            verdict.remembered = False
+            return f"{', '.join(found.changed)} changed while it ran, so it runs again the next time"
+        news = sorted(set(found.reads) - cache.known_reads(self.store, step.name)) if found.reads else []
+        return f"it reads {', '.join(news)} without declaring it: from now on that counts" if news else ""
 
     def _input(self, step: Step, parameter: str, source: str, output: str) -> Any:
         found = self.outputs[source][output]
@@ -191,7 +220,7 @@ class Session:
         with self.store.write() as tx:
             self._write_reused(tx)
             inputs = {name: self.outputs[source][output or ""] for name, source, output in step.references()}
-            remembered = step.cache and not verdict.fingerprint.doubts
+            remembered = step.cache and verdict.remembered and not verdict.fingerprint.doubts
             cache.record(tx, row, verdict.fingerprint, inputs, outputs, perf_counter() - began, remembered)
         self._reused.clear()
         self.outputs[step.name] = outputs
@@ -222,10 +251,16 @@ class Session:
     # ---------------------------------------------------------------------------------------------- telling
 
     def _tell(
-        self, step: Step, status: Literal["running", "ran", "reused", "failed"], reason: str, took: float, index: int
+        self,
+        step: Step,
+        status: Literal["running", "ran", "reused", "failed"],
+        reason: str,
+        took: float,
+        index: int,
+        note: str = "",
     ) -> None:
         if self.on_step is not None:
-            self.on_step(StepEvent(step.name, step.stage, status, reason, took, index, len(self.steps)))
+            self.on_step(StepEvent(step.name, step.stage, status, reason, took, index, len(self.steps), note))
 
     def _done(
         self,
@@ -235,9 +270,10 @@ class Session:
         took: float,
         index: int,
         error: ThreefoldError | None = None,
+        note: str = "",
     ) -> None:
-        self.executions.append(Execution(step.name, status, reason, took, error, step.stage))
-        self._tell(step, status, reason, took, index)
+        self.executions.append(Execution(step.name, status, reason, took, error, step.stage, note))
+        self._tell(step, status, reason, took, index, note)
 
     # ---------------------------------------------------------------------------------------------- closing
 
