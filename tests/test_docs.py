@@ -35,7 +35,9 @@ from threefold.design.nodes import Block
 from threefold.design.reading import load, parse
 from threefold.loop.lifecycle import turn
 from threefold.loop.project import open_project
+from threefold.pipeline import runs
 from threefold.serving.app import create_app
+from threefold.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -387,6 +389,16 @@ def test_the_one_file_project_runs_and_answers(tmp_path: Path) -> None:
     lines = [line.split()[0] for line in done.stdout.splitlines()]
     assert lines[:6] == ["yes"] * 5 + ["version"]
     assert "'label': array([['yes']" in done.stdout
+
+
+def test_the_script_that_logs_from_python_leaves_a_run(tmp_path: Path) -> None:
+    (code,) = blocks(text_of("recording.md"), "python")
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, check=True)
+    store = Store.open(tmp_path / ".threefold")
+    (run,) = runs.list_runs(store, project="churn")
+    assert (run.name, run.status, run.params) == ("first try", "done", {"depth": 3, "loss": "log"})
+    assert runs.metrics_of(store, run.id)["loss"] == 0.01
+    store.close()
 
 
 def test_the_blocks_of_python_on_the_pages_can_be_parsed() -> None:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from threefold.errors import ThreefoldError
     from threefold.features.views import view
     from threefold.loop.project import open_project
+    from threefold.store.recorder.run import Run, track
 
-__all__ = ["ThreefoldError", "open_project", "view"]
+__all__ = ["Run", "ThreefoldError", "open_project", "track", "view"]
 
 _HOMES = {
+    "Run": "threefold.store.recorder.run",
     "ThreefoldError": "threefold.errors",
     "open_project": "threefold.loop.project",
+    "track": "threefold.store.recorder.run",
     "view": "threefold.features.views",
 }
 

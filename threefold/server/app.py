@@ -15,9 +15,9 @@ from threefold.server.call import Call
 from threefold.server.context import Context
 from threefold.server.refusals import ProtocolError, refuse
 from threefold.server.routes import Endpoint, Table
+from threefold.server.streams import respond
 from threefold.store import Store
 
-JSON = (b"content-type", b"application/json")
 PREFIXES = ("/api/", "/ajax-api/", "/health", "/version")  # of the API; what begins otherwise is a page
 
 _encode = msgspec.json.Encoder().encode
@@ -95,13 +95,6 @@ def create_app(store: Store, *, allow_reset: bool = False) -> Server:
         allow_reset: whether POST /api/threefold/reset may put the store back to empty.
     """
     return Server(Context(store, allow_reset))
-
-
-async def respond(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = (JSON,)) -> None:
-    """Send a whole answer."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
 
 
 def encoded(value: Any) -> bytes:

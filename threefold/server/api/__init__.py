@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from threefold.server.api import spool
 from threefold.server.routes import Endpoint
 
-_families = ()
+_families = (spool,)
 
-ROUTES: dict[tuple[str, str], Endpoint] = {}
+ROUTES: dict[tuple[str, str], Endpoint] = {route: end for family in _families for route, end in family.ROUTES.items()}
