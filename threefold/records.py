@@ -265,16 +265,18 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """One registered model: what was built, and by which run. Only its status ever changes."""
+    """One registered model: what was built, and by which run. Only its status and its semantic name ever change."""
 
     name: str
     number: int  # 1, 2, 3 … within a name; never reused
     run_id: str
     bundle: str
-    status: str  # candidate, refused, approved, retired
+    status: str  # candidate, refused, approved, released, retired
     metrics: Mapping[str, float]
-    lineage: Lineage
+    lineage: Lineage  # of a version that a client logged, only the run is known
     created_at: datetime
+    semantic: str | None = None  # the name people give it: 2.1.0
+    user: str = ""  # who registered it
 
 
 @dataclass(frozen=True, slots=True)

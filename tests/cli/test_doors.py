@@ -9,7 +9,9 @@ import pytest
 
 READING = (
     ("status",), ("runs", "list"), ("models", "list"), ("models", "show", "1"), ("release", "list"), ("settings",),
-    ("version",), ("canvas",), ("events", "list"), ("events", "verify"), ("run", "--explain"), ("report",), ("watch",),
+    ("version",), ("canvas",), ("events", "list"), ("events", "verify"), ("run", "--explain"), ("report",),
+    ("models", "search"), ("models", "alias", "churn"), ("models", "alias", "churn", "--history"), ("hold", "list"),
+    ("release", "at", "2100-01-01T12:00"), ("watch",),
 )  # fmt: skip
 
 
@@ -88,7 +90,12 @@ def test_a_high_risk_model_is_released_by_a_person(folder) -> None:
     waiting = folder.call("run")
     assert waiting.code == 0 and "approve" in waiting.out
     assert folder.call("release", "deploy", "1").code == 1
-    assert folder.call("release", "approve", "1", "--by", "Ada", "--reason", "checked the slices").code == 0
+    assert (
+        folder.call(
+            "release", "approve", "1", "--by", "Ada", "--reason", "checked the slices", THREEFOLD_ACTOR="Ada"
+        ).code
+        == 0
+    )
     assert folder.call("release", "deploy", "1").code == 0
     assert "Ada" in folder.call("models", "show", "1").out
 

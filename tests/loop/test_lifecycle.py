@@ -36,7 +36,7 @@ def statuses(turn: lifecycle.Turn) -> set[str]:
 def test_one_turn_leads_from_a_table_to_a_release(make_project: Make) -> None:
     project = make_project()
     turn = lifecycle.turn(project)
-    assert turn.version is not None and turn.version.status == "approved"
+    assert turn.version is not None and turn.version.status == "released"
     assert turn.version.metrics["roc_auc"] > 0.6
     assert routing.current(project.store, "parcels").arms[0].number == turn.version.number
     assert releases.list_releases(project.store)[0].evidence
@@ -262,7 +262,7 @@ def test_a_version_that_passes_now_is_approved_although_a_gate_refused_it_before
     assert "threefold release approve 1" in caught.value.do
     assert versions.get(project.store, "parcels", 1).status == "refused"
     again = lifecycle.turn(make_project(CANVAS))  # the gate is taken back: its test is an old one, and is reused
-    assert again.version is not None and again.version.status == "approved"
+    assert again.version is not None and again.version.status == "released"
     newest = evidence.newest(project.store, "model parcels/1")
     assert [one.result.passed for one in newest] == [one.passed for one in first.results]
     assert len(evidence.of(project.store, "model parcels/1")) == 3 * len(newest)
@@ -274,7 +274,7 @@ def test_what_a_person_approved_in_spite_of_a_gate_stays_approved(make_project: 
         lifecycle.turn(project)
     approvals.approve(project.store, versions.get(project.store, "parcels", 1), "Ada", "good enough for a trial")
     turn = lifecycle.turn(project)
-    assert turn.version is not None and turn.version.status == "approved"
+    assert turn.version is not None and turn.version.status == "released"
 
 
 def test_a_run_that_comes_to_a_replaced_version_says_who_stays_in_production(make_project: Make) -> None:

@@ -1,8 +1,9 @@
 import pytest
 
 from threefold.errors import GateFailed, Refused
+from threefold.pipeline import runs
 from threefold.records import GateResult
-from threefold.registry import approvals, versions
+from threefold.registry import approvals, releases, versions
 
 pytestmark = pytest.mark.engines
 
@@ -37,3 +38,31 @@ def test_a_person_approves_with_a_name_and_a_reason(store, version):
     assert approvals.of(store, "demo", 1) == (approval,)
     with pytest.raises(Refused, match="name and a reason"):
         approvals.approve(store, version, "Ada", " ")
+
+
+def test_who_registered_or_trained_a_version_may_not_approve_it(store, lineage):
+    store.actor = "bob"
+    run = runs.start(store, project="demo")
+    store.actor = "eve"
+    version = versions.register(store, "demo", "bundle", run, {}, lineage)
+    store.actor = "ada"
+    for person, did in (("bob", "trained"), ("eve", "registered")):
+        with pytest.raises(Refused, match=f"{person} {did} this version"):
+            approvals.approve(store, version, person, "mine is good", separate=True)
+    assert approvals.of(store, "demo", 1) == ()
+    assert approvals.approve(store, version, "ada", "checked", separate=True).by == "ada"
+
+
+def test_the_name_of_a_colleague_does_not_help(store, version):
+    with pytest.raises(Refused, match="registered this version and may not approve"):
+        approvals.approve(store, version, "Ada", "she would agree", separate=True)
+
+
+def test_a_released_version_is_refused_by_a_later_test_and_released_again_by_a_yes(store, version):
+    approvals.by_rule(store, version, [GOOD])
+    releases.create(store, "demo", version, [], "rule", "first")
+    with pytest.raises(GateFailed):
+        approvals.by_rule(store, version, [BAD])
+    assert versions.get(store, "demo", 1).status == "refused"
+    approvals.approve(store, version, "Ada", "it may stay")
+    assert versions.get(store, "demo", 1).status == "released"

@@ -23,6 +23,8 @@ def test_a_release_binds_version_lineage_and_evidence(store, version, lineage):
     assert (release.number, release.lineage, release.evidence) == (1, lineage, ("e1", "e2"))
     assert releases.latest(store, "demo") == releases.get(store, release.id) == release
     assert releases.list_releases(store) == (release,)
+    assert versions.get(store, "demo", 1).status == "released"
+    assert releases.create(store, "demo", version, ["e1"], "Ada", "again").number == 1
 
 
 def test_an_unknown_release_is_not_found(store):

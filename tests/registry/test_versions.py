@@ -1,8 +1,10 @@
 import pytest
+from sqlalchemy import insert
 
-from threefold.errors import NotFound
+from threefold.errors import NotFound, Refused
 from threefold.registry import versions
 from threefold.store import events
+from threefold.store.schema import model_versions
 
 pytestmark = pytest.mark.engines
 
@@ -49,3 +51,32 @@ def test_an_alias_moves_and_needs_a_version(store, lineage):
     assert versions.aliases(store, "demo") == {"champion": 2}
     with pytest.raises(NotFound):
         versions.set_alias(store, "demo", "champion", 3)
+
+
+def test_a_version_moves_only_along_its_states_and_the_refusal_names_them(store, lineage):
+    versions.register(store, "demo", "bundle", "run", {}, lineage)
+    with pytest.raises(Refused, match=r"is candidate and cannot become released.*approved, refused, retired"):
+        versions.set_status(store, "demo", 1, "released")
+    for status in ("refused", "candidate", "approved", "released", "retired", "candidate"):
+        assert versions.set_status(store, "demo", 1, status).status == status
+
+
+def test_a_released_version_is_never_called_approved_again(store, lineage):
+    versions.register(store, "demo", "bundle", "run", {}, lineage)
+    for status in ("approved", "released"):
+        versions.set_status(store, "demo", 1, status)
+    for status in ("approved", "candidate"):
+        with pytest.raises(Refused):
+            versions.set_status(store, "demo", 1, status)
+
+
+def test_a_version_that_a_client_logged_is_a_version_of_which_only_the_run_is_known(store):
+    row = {
+        "name": "demo", "number": 1, "run_id": "r1", "bundle": "", "status": "candidate", "stage": "None", "metrics": {},
+        "lineage": None, "source": "runs:/r1/model", "user": "ada", "created_at": "2026-01-01T00:00:00+00:00",
+        "updated_at": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    with store.write() as tx:
+        tx.execute(insert(model_versions).values(**row))
+    (version,) = versions.list_versions(store, "demo")
+    assert (version.lineage.run_id, version.lineage.snapshots, version.user) == ("r1", {}, "ada")

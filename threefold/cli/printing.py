@@ -24,6 +24,20 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")(function)
 
 
+class Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A moment in ISO 8601, as in 2026-11-01T12:00; without a zone it is UTC."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment in UTC."""
+        try:
+            read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no moment; write it as in 2026-11-01T12:00", param, ctx)
+        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+
+
 def here() -> Project:
     """The project the command was called for."""
     return open_project(click.get_current_context().obj)

@@ -382,9 +382,10 @@ def _conclude(project: Project, outcome: Outcome, setting: Setting, reason: str,
         version = _judge(project, version, results)
     if version.status == "refused":
         _refuse(project, version, results)
-    if not release or version.status != "approved":
+    if not release or version.status not in ("approved", "released"):
         return Turn(outcome.run_id, outcome, version, results, None, reason)
     released = _release(project, version, reason)
+    version = versions.get(project.store, version.name, version.number)
     held = "" if released else _held(project, version)
     return Turn(outcome.run_id, outcome, version, results, released, reason, held)
 
@@ -448,7 +449,7 @@ def _judge(project: Project, version: ModelVersion, results: tuple[GateResult, .
             "the canvas puts this use among the prohibited ones", "threefold.yaml, value.risk", "do not build it"
         )
     failed = [result for result in results if not result.passed]
-    if not failed and (risk == "high" or version.status == "approved"):
+    if not failed and (risk == "high" or version.status in ("approved", "released")):
         return version  # a person decides: threefold release approve; or somebody has
     try:
         approvals.by_rule(project.store, version, results)

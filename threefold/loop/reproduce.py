@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from threefold.data import snapshots
-from threefold.errors import NotFound, StoreError
+from threefold.errors import NotFound, Refused, StoreError
 from threefold.loop import lifecycle
 from threefold.loop import steps as does
 from threefold.loop.archive import unpack
@@ -61,10 +61,16 @@ def reproduce(project: Project, version: ModelVersion) -> Reproduction:
     """Run the archived code on the archived snapshots, in a folder and a store of their own.
 
     Raises:
+        Refused: the version was logged by a client: there is no archive of its code.
         NotFound: an object the version rests on is no longer in the store.
         StepFailed: the code does not run any more, as in another environment.
     """
     began = time.perf_counter()
+    if not version.lineage.code:
+        raise Refused(
+            "the version was logged by a client, and its project was not archived",
+            f"model {version.name}/{version.number}", "only what `threefold run` made can be made again",
+        )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="threefold-reproduce-") as folder:
         scratch = _lay_out(project, version, Path(folder))
         outcome = _rebuild(project, scratch, version)

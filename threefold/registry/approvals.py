@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from threefold.errors import GateFailed, Refused
 from threefold.records import GateResult, ModelVersion
 from threefold.registry import versions
-from threefold.store import Store, new_id
-from threefold.store.schema import approvals
+from threefold.store import Store, Writer, new_id
+from threefold.store.schema import approvals, releases, runs
 
 RULE = "rule"  # who approves when every gate passed and nobody had to be asked
 
@@ -29,20 +29,25 @@ class Approval:
     at: datetime
 
 
-def approve(store: Store, version: ModelVersion, by: str, reason: str) -> Approval:
-    """Record that somebody lets a version go to production, and make it approved.
+def approve(store: Store, version: ModelVersion, by: str, reason: str, *, separate: bool = False) -> Approval:
+    """Record that somebody lets a version go to production, and make it approved; one that is there stays released.
 
+    Args:
+        separate: whether duties are separated: who trained or registered the version may not approve it.
     Raises:
-        Refused: nobody or no reason is named.
+        Refused: nobody or no reason is named; or the one who says yes made the version.
     """
     label = versions.subject(version.name, version.number)
     if not by.strip() or not reason.strip():
         raise Refused("an approval needs a name and a reason", label, "say who approves, and why")
     with store.write() as tx:
+        if separate:
+            _require_another(tx, version, by)
         row = {"id": new_id(), "name": version.name, "number": version.number, "by": by, "reason": reason, "at": tx.now}
         tx.execute(insert(approvals).values(**row))
         tx.event("approval.given", label, {"by": by, "reason": reason})
-        versions.move_status(tx, version.name, version.number, "approved", reason, store.url)
+        status: versions.Status = "released" if _was_released(tx, version) else "approved"
+        versions.move_status(tx, version.name, version.number, status, reason, store.url)
     return Approval(row["id"], version.name, version.number, by, reason, datetime.fromisoformat(tx.now))  # type: ignore[arg-type]  # the dict mixes types; the id is text
 
 
@@ -68,6 +73,30 @@ def by_rule(store: Store, version: ModelVersion, results: Sequence[GateResult]) 
         do = "better the model, or change the gate in threefold.yaml"
         raise GateFailed(f"{count}: {sentences}", label, do, results)
     return approve(store, version, RULE, f"all {len(results)} gates passed")
+
+
+def authors(connection: Connection, version: ModelVersion) -> dict[str, str]:
+    """Who made a version: name -> what they did."""
+    query = select(runs.c.user).where(runs.c.id == version.run_id)
+    trained = {user: "trained" for user in connection.scalars(query) if user}
+    registered = {version.user: "registered"} if version.user else {}
+    return registered | trained
+
+
+def _was_released(tx: Writer, version: ModelVersion) -> bool:
+    mine = (releases.c.name == version.name, releases.c.number == version.number)
+    return tx.connection.scalar(select(releases.c.id).where(*mine).limit(1)) is not None
+
+
+def _require_another(tx: Writer, version: ModelVersion, by: str) -> None:
+    made = authors(tx.connection, version)
+    for person in (by, tx.actor):  # the one who is named, and the one who calls: else a colleague's name would do
+        if person in made:
+            raise Refused(
+                f"{person} {made[person]} this version and may not approve it",
+                versions.subject(version.name, version.number),
+                "let somebody else approve it, under their own name (the setting `actor`)",
+            )
 
 
 def of(store: Store, name: str, number: int) -> tuple[Approval, ...]:

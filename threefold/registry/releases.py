@@ -25,14 +25,14 @@ def create(
         approved_by: a person, or "rule".
         reason: first release, drift, decay, schedule, rollback …
     Raises:
-        Refused: the version is not approved.
+        Refused: the version is neither approved nor released before.
         NotFound: the registry does not know the version.
     """
     with store.write() as tx:
         # The status is read again inside the transaction: the caller's record may be older than a refusal.
         current = versions.find_in(tx.connection, version.name, version.number, store.url)
         label = versions.subject(current.name, current.number)
-        if current.status != "approved":
+        if current.status not in ("approved", "released"):
             raise Refused(
                 f"version {current.number} is {current.status}, not approved",
                 label,
@@ -49,6 +49,7 @@ def create(
                 created_at=tx.now,
             )
         )  # fmt: skip
+        versions.move_status(tx, release.name, release.number, "released", reason, store.url)
         body = {"release": release.id, "version": release.number, "approved_by": approved_by, "reason": reason}
         tx.event("release.created", f"endpoint {endpoint}", body)
     return release

@@ -1,20 +1,29 @@
-"""Model versions: numbered once, never changed but in their status."""
+"""Model versions: numbered once, never changed but in their status and in what people call them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from threefold.errors import NotFound
+from threefold.errors import NotFound, Refused
 from threefold.records import Bundle, Lineage, ModelVersion, from_plain, now_ms, plain
 from threefold.store import Store, Writer
 from threefold.store.schema import alias_moves, model_versions, models
 from threefold.store.schema import aliases as alias_table
 
-Status = Literal["candidate", "refused", "approved", "retired"]
+Status = Literal["candidate", "refused", "approved", "released", "retired"]
+
+# From each status the ones it may move to. A refused or retired version can be looked at again, as a candidate.
+MOVES: Mapping[str, tuple[Status, ...]] = {
+    "candidate": ("approved", "refused", "retired"),
+    "refused": ("candidate", "approved", "released", "retired"),  # its gates passed later, or a person stands up for it
+    "approved": ("released", "refused", "retired"),
+    "released": ("refused", "retired"),  # refused: its gates were run again; it may go on answering, and status says so
+    "retired": ("candidate",),
+}
 
 
 def register(
@@ -37,7 +46,7 @@ def register(
             )
         ).first()
         if known:
-            return _version(known)
+            return version_of(known)
         number = _next_number(tx, name)
         row = {
             "name": name, "number": number, "run_id": run_id, "bundle": digest, "status": "candidate", "stage": "None",
@@ -60,12 +69,13 @@ def get(store: Store, name: str, number: int) -> ModelVersion:
 
 
 def list_versions(store: Store, name: str | None = None) -> tuple[ModelVersion, ...]:
-    """The versions of one model, or of all models, oldest first."""
+    """The versions of one model, or of all models, oldest first; without those that were deleted."""
     query = select(model_versions).order_by(model_versions.c.name, model_versions.c.number)
+    query = query.where(model_versions.c.deleted_at.is_(None))
     if name is not None:
         query = query.where(model_versions.c.name == name)
     with store.read() as connection:
-        return tuple(_version(row) for row in connection.execute(query))
+        return tuple(version_of(row) for row in connection.execute(query))
 
 
 def set_status(store: Store, name: str, number: int, status: Status, reason: str = "") -> ModelVersion:
@@ -73,12 +83,13 @@ def set_status(store: Store, name: str, number: int, status: Status, reason: str
 
     Raises:
         NotFound: the name has no such version.
+        Refused: from where it stands, it cannot go there.
     """
     with store.write() as tx:
         return move_status(tx, name, number, status, reason, store.url)
 
 
-def set_alias(store: Store, name: str, alias: str, number: int) -> None:
+def set_alias(store: Store, name: str, alias: str, number: int, reason: str = "") -> None:
     """Let an alias ("champion", "challenger", or a name of your own) point at a version.
 
     Raises:
@@ -86,7 +97,7 @@ def set_alias(store: Store, name: str, alias: str, number: int) -> None:
     """
     with store.write() as tx:
         find_in(tx.connection, name, number, store.url)
-        move_alias(tx, name, alias, number)
+        move_alias(tx, name, alias, number, reason)
 
 
 def aliases(store: Store, name: str) -> dict[str, int]:
@@ -103,31 +114,36 @@ def subject(name: str, number: int) -> str:
 
 def find_in(connection: Connection, name: str, number: int, where: str) -> ModelVersion:
     """One version, read inside a transaction. Raises NotFound with the versions there are."""
-    query = select(model_versions).where(model_versions.c.name == name, model_versions.c.number == number)
-    row = connection.execute(query).first()
+    there = (model_versions.c.name == name, model_versions.c.deleted_at.is_(None))
+    row = connection.execute(select(model_versions).where(*there, model_versions.c.number == number)).first()
     if row is None:
-        numbers = connection.scalars(select(model_versions.c.number).where(model_versions.c.name == name)).all()
+        numbers = connection.scalars(select(model_versions.c.number).where(*there)).all()
         has = f"it has {', '.join(map(str, sorted(numbers)))}" if numbers else "no version of that name is registered"
         raise NotFound(
             f"model {name!r} has no version {number}", f"registry in {where}", f"{has}; see: threefold models"
         )
-    return _version(row)
+    return version_of(row)
 
 
 def move_status(tx: Writer, name: str, number: int, status: Status, reason: str, where: str) -> ModelVersion:
     """Change a version's status inside a transaction; nothing happens where it already has it."""
-    if status not in get_args(Status):
-        raise ValueError(f"no such status: {status!r}; one of {', '.join(get_args(Status))}")
+    if status not in MOVES:
+        raise ValueError(f"no such status: {status!r}; one of {', '.join(MOVES)}")
     version = find_in(tx.connection, name, number, where)
     if version.status != status:
+        if status not in MOVES[version.status]:
+            raise Refused(
+                f"version {number} is {version.status} and cannot become {status}", subject(name, number),
+                f"from {version.status} it can go to: {', '.join(MOVES[version.status])}",
+            )  # fmt: skip
         same = (model_versions.c.name == name, model_versions.c.number == number)
-        tx.execute(update(model_versions).where(*same).values(status=status))
+        tx.execute(update(model_versions).where(*same).values(status=status, updated_at=tx.now))
         tx.event(f"model.{status}", subject(name, number), {"from": version.status, "reason": reason})
     return find_in(tx.connection, name, number, where)
 
 
-def move_alias(tx: Writer, name: str, alias: str, number: int | None) -> None:
-    """Set an alias inside a transaction, or take it away with None."""
+def move_alias(tx: Writer, name: str, alias: str, number: int | None, reason: str = "") -> None:
+    """Set an alias inside a transaction, or take it away with None; what it left is kept as history."""
     mine = (alias_table.c.name == name, alias_table.c.alias == alias)
     before = tx.connection.scalar(select(alias_table.c.number).where(*mine))
     if before == number:
@@ -135,17 +151,9 @@ def move_alias(tx: Writer, name: str, alias: str, number: int | None) -> None:
     tx.execute(delete(alias_table).where(*mine))
     if number is not None:
         tx.execute(insert(alias_table).values(name=name, alias=alias, number=number, set_at=tx.now))
-    moved = {
-        "name": name,
-        "alias": alias,
-        "before": before,
-        "after": number,
-        "at": tx.now,
-        "by": tx.actor,
-        "reason": "",
-    }
-    tx.execute(insert(alias_moves).values(**moved))
-    tx.event("alias.moved", f"model {name}", {"alias": alias, "from": before, "to": number})
+    moved = {"name": name, "alias": alias, "before": before, "after": number, "at": tx.now, "by": tx.actor}
+    tx.execute(insert(alias_moves).values(**moved, reason=reason))
+    tx.event("alias.moved", f"model {name}", {"alias": alias, "from": before, "to": number, "reason": reason})
 
 
 def _next_number(tx: Writer, name: str) -> int:
@@ -163,13 +171,22 @@ def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
     return {key: float(value) for key, value in metrics.items() if value is not None and abs(value) < float("inf")}
 
 
-def _version(row: Row[Any]) -> ModelVersion:
+def version_of(row: Row[Any]) -> ModelVersion:
+    """The record of a row of the table."""
     return _record(dict(row._mapping))
+
+
+def _logged(run_id: str) -> dict[str, Any]:
+    """What is known of a version that a client logged: its run."""
+    return {
+        "snapshots": {}, "training_set": "", "test_set": "", "code": {}, "environment": "", "run_id": run_id,
+        "candidate": "", "as_of": None, "canvas": "", "seed": 0,
+    }  # fmt: skip
 
 
 def _record(row: Mapping[str, Any]) -> ModelVersion:
     return ModelVersion(
         name=row["name"], number=row["number"], run_id=row["run_id"], bundle=row["bundle"], status=row["status"],
-        metrics=row["metrics"], lineage=from_plain(row["lineage"], Lineage),
-        created_at=datetime.fromisoformat(row["created_at"]),
+        metrics=row["metrics"], lineage=from_plain(row["lineage"] or _logged(row["run_id"]), Lineage),
+        created_at=datetime.fromisoformat(row["created_at"]), semantic=row.get("semantic"), user=row["user"],
     )  # fmt: skip

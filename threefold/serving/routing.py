@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from threefold.errors import Conflict, NotFound
 from threefold.records import Arm, Release, Rollout, Routing, from_plain, plain
 from threefold.registry.versions import move_alias
+from threefold.serving import history
 from threefold.store import Store, Writer
 from threefold.store.schema import endpoints
 
@@ -162,9 +163,10 @@ def _write(tx: Writer, routing: Routing, kind: str, body: Mapping[str, Any]) -> 
         tx.execute(insert(endpoints).values(name=routing.endpoint, **values))
     else:
         tx.execute(update(endpoints).where(endpoints.c.name == routing.endpoint).values(**values))
-    tx.event(kind, f"endpoint {routing.endpoint}", {"generation": routing.generation, **body})
-    move_alias(tx, routing.model, "champion", routing.arms[0].number)
-    move_alias(tx, routing.model, "challenger", routing.arms[1].number if routing.rollout else None)
+    tx.event(kind, f"endpoint {routing.endpoint}", {"generation": routing.generation, **body, **history.state(routing)})
+    reason = str(body.get("reason") or kind)
+    move_alias(tx, routing.model, "champion", routing.arms[0].number, reason)
+    move_alias(tx, routing.model, "challenger", routing.arms[1].number if routing.rollout else None, reason)
     return routing
 
 

@@ -1,66 +1,264 @@
-"""List model versions and look at one."""
+"""List, look at, name, tag, retire and delete model versions."""
 
 from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
 
 import click
 
 from threefold.cli.printing import console, here, json_option, print_json, table
 from threefold.cli.turns import print_gates
-from threefold.registry import approvals, evidence, versions
+from threefold.design.settings import value_of
+from threefold.records import ModelVersion, utc_now
+from threefold.registry import aliases, approvals, deletion, evidence, finding, names, notes, versions
+
+MODEL = click.option("--model", help="Of this model; default: the project's.")
+REASON = click.option("--reason", required=True, help="Why; kept in the event log.")
+TAGS = click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only with this tag; repeatable.")
 
 
 @click.group()
 def command() -> None:
-    """Every registered version with its status, evidence and lineage."""
+    """Every registered version with its status, evidence and lineage. NUMBER is a number, a semantic name or an alias."""
 
 
 @command.command("list")
+@MODEL
+@click.option("--status", type=click.Choice(list(versions.MOVES)), help="Only with this status.")
+@click.option("--name", "contains", help="Of every model: where name, description or semantic name contain this.")
+@TAGS
+@click.option("--deleted", is_flag=True, help="Those that were deleted and can still be restored.")
 @json_option
-def list_(as_json: bool) -> None:
-    """The versions of this project's model."""
+def list_(
+    model: str | None, status: str | None, contains: str | None, tags: tuple[str, ...], deleted: bool, as_json: bool
+) -> None:
+    """The versions of this project's model, or those that fit what is asked for."""
     project = here()
-    found = versions.list_versions(project.store, project.canvas.project)
+    name = model or (None if contains else project.canvas.project)
+    found = finding.find_versions(
+        project.store, name=name, contains=contains, status=status, tags=_pairs(tags), deleted=deleted
+    )
     if as_json:
         print_json(found)
         return
-    marks = {number: alias for alias, number in versions.aliases(project.store, project.canvas.project).items()}
+    every = contains is not None and model is None
+    marks = _marks(project.store, {one.name for one in found})
     rows = [
-        (one.number, one.status, marks.get(one.number, ""), one.lineage.candidate, one.lineage.as_of or "all data",
-         one.created_at, one.bundle[:12])
+        (*((one.name,) if every else ()), one.number, one.semantic or "", one.status,
+         marks.get((one.name, one.number), ""), one.lineage.candidate, one.lineage.as_of or "all data", one.created_at,
+         one.bundle[:12])
         for one in found
     ]  # fmt: skip
-    columns = (">version", "status", "alias", "candidate", "data as of", "made", "bundle")
-    table("", columns, rows, empty="no versions yet; make one with: threefold run")
+    columns = (">version", "name", "status", "alias", "candidate", "data as of", "made", "bundle")
+    asked = deleted or status or contains or tags
+    empty = "nothing fits" if asked else "no versions yet; make one with: threefold run"
+    table("", (*(("model",) if every else ()), *columns), rows, empty=empty)
 
 
 @command.command()
-@click.argument("number", type=int)
+@click.argument("text", default="")
+@TAGS
 @json_option
-def show(number: int, as_json: bool) -> None:
-    """One version: what it rests on, what the gates said, who approved it."""
-    project = here()
-    version = versions.get(project.store, project.canvas.project, number)
-    proof = evidence.of(project.store, versions.subject(version.name, number))
-    given = approvals.of(project.store, version.name, number)
+def search(text: str, tags: tuple[str, ...], as_json: bool) -> None:
+    """The models whose name or description contains TEXT; without it, all."""
+    found = finding.find_models(here().store, contains=text or None, tags=_pairs(tags))
     if as_json:
-        print_json({"version": version, "evidence": proof, "approvals": given})
+        print_json(found)
         return
-    lineage = version.lineage
+    rows = [(one.name, one.versions, one.newest, one.description[:60]) for one in found]
+    table("", ("model", ">versions", ">newest", "description"), rows, empty="no model fits")
+
+
+@command.command()
+@click.argument("number")
+@MODEL
+@json_option
+def show(number: str, model: str | None, as_json: bool) -> None:
+    """One version: what it rests on, what the gates said, who approved it."""
+    project, version = _version(number, model)
+    proof = evidence.of(project.store, versions.subject(version.name, version.number))
+    given = approvals.of(project.store, version.name, version.number)
+    noted = notes.of(project.store, version.name, version.number)
+    if as_json:
+        print_json({"version": version, "evidence": proof, "approvals": given, "notes": noted})
+        return
+    lineage, called = version.lineage, f" ({version.semantic})" if version.semantic else ""
     console.print(
-        f"[bold]{version.name} {number}[/]  {version.status}  {lineage.candidate}  bundle {version.bundle[:12]}"
+        f"[bold]{version.name} {version.number}{called}[/]  {version.status}  {lineage.candidate}"
+        f"  bundle {version.bundle[:12]}"
     )
+    if noted.description:
+        console.print(f"  {noted.description}", markup=False)
+    for key, value in noted.tags.items():
+        console.print(f"  tag         {key} = {value}", markup=False)
     console.print(f"  data as of  {lineage.as_of or 'all that the sources held'}")
     for name, digest in lineage.snapshots.items():
         console.print(f"  snapshot    {name} {digest[:12]}")
-    commit = lineage.code.get("commit")
-    console.print(
-        f"  code        archive {lineage.code['archive'][:12]}" + (f", commit {commit[:12]}" if commit else "")
-    )
+    _print_code(version)
     console.print(f"  run         {version.run_id[:8]}")
     table("metrics", ("name", ">value"), version.metrics.items(), empty="no metrics")
-    newest = evidence.newest(project.store, versions.subject(version.name, number))
+    newest = evidence.newest(project.store, versions.subject(version.name, version.number))
     print_gates([one.result for one in newest])
     if len(newest) < len(proof):
         console.print(f"the newest of its acceptance tests; {len(proof) - len(newest)} earlier results: --json")
     for approval in given:
         console.print(f"approved by {approval.by}: {approval.reason}")
+
+
+@command.command()
+@click.argument("number")
+@click.argument("semantic")
+@MODEL
+def name(number: str, semantic: str, model: str | None) -> None:
+    """Give a version a semantic name, as in 2.1.0; no other version of the model may have it."""
+    project, version = _version(number, model)
+    names.name_version(project.store, version.name, version.number, semantic)
+    console.print(f"[green]✓[/] version {version.number} of {version.name} is called {semantic}")
+
+
+@command.command()
+@click.argument("model")
+@click.argument("alias", required=False)
+@click.argument("number", required=False)
+@click.option("--reason", default="by hand", show_default=True, help="Why; kept with the move.")
+@click.option("--history", is_flag=True, help="Every move: when, who, why, from and to.")
+@click.option("--remove", is_flag=True, help="Take the alias away.")
+@json_option
+def alias(
+    model: str, alias: str | None, number: str | None, reason: str, history: bool, remove: bool, as_json: bool
+) -> None:
+    """Let ALIAS of MODEL point at a version; without a version, show where aliases point."""
+    store = here().store
+    if history:
+        _print_history(aliases.history(store, model, alias), as_json)
+    elif remove and alias:
+        aliases.remove(store, model, alias, reason)
+        console.print(f"[green]✓[/] {model} has no alias {alias} any more")
+    elif alias and number:
+        version = names.find(store, model, number)
+        aliases.point(store, model, alias, version.number, reason)
+        console.print(f"[green]✓[/] {alias} of {model} is version {version.number}")
+    else:
+        found = {key: value for key, value in versions.aliases(store, model).items() if alias in (None, key)}
+        if as_json:
+            print_json(found)
+            return
+        table("", ("alias", ">version"), found.items(), empty=f"{model} has no such alias")
+
+
+@command.command()
+@click.argument("number")
+@click.argument("text")
+@MODEL
+@click.option("--whole", is_flag=True, help="The whole model is described; NUMBER can be any of its versions.")
+def describe(number: str, text: str, model: str | None, whole: bool) -> None:
+    """Say in words what a version is."""
+    project, version = _version(number, model)
+    notes.describe(project.store, version.name, None if whole else version.number, text)
+    console.print("[green]✓[/] described")
+
+
+@command.command()
+@click.argument("number")
+@click.argument("key")
+@click.argument("value", required=False)
+@MODEL
+@click.option("--whole", is_flag=True, help="The whole model is tagged; NUMBER can be any of its versions.")
+def tag(number: str, key: str, value: str | None, model: str | None, whole: bool) -> None:
+    """Tag a version; without VALUE the tag is taken away."""
+    project, version = _version(number, model)
+    notes.tag(project.store, version.name, None if whole else version.number, key, value)
+    console.print(f"[green]✓[/] {key} {'is taken away' if value is None else f'= {value}'}", markup=True)
+
+
+@command.command()
+@click.argument("number")
+@REASON
+@MODEL
+def retire(number: str, reason: str, model: str | None) -> None:
+    """Say that a version is no longer for use. One that answers cannot be retired."""
+    project, version = _version(number, model)
+    deletion.retire(project.store, version.name, version.number, reason)
+    console.print(f"[green]✓[/] version {version.number} is retired; undo: threefold models reopen {version.number}")
+
+
+@command.command()
+@click.argument("number")
+@REASON
+@MODEL
+def reopen(number: str, reason: str, model: str | None) -> None:
+    """Look at a refused or retired version again: it becomes a candidate."""
+    project, version = _version(number, model)
+    versions.set_status(project.store, version.name, version.number, "candidate", reason)
+    console.print(f"[green]✓[/] version {version.number} is a candidate again")
+
+
+@command.command()
+@click.argument("number")
+@REASON
+@MODEL
+def delete(number: str, reason: str, model: str | None) -> None:
+    """Take a version out of every list. It can be restored for as many days as the setting grace_days says."""
+    project, version = _version(number, model)
+    deletion.delete(project.store, version.name, version.number, reason)
+    until = utc_now() + timedelta(days=int(value_of("grace_days", project.canvas)))
+    console.print(
+        f"[green]✓[/] version {version.number} is deleted; until {until.date()} undo with: "
+        f"threefold models restore {version.number} --reason WHY"
+    )
+
+
+@command.command()
+@click.argument("number", type=int)
+@REASON
+@MODEL
+def restore(number: int, reason: str, model: str | None) -> None:
+    """Undo a deletion. Aliases do not come back by themselves."""
+    project = here()
+    deletion.restore(project.store, model or project.canvas.project, number, reason)
+    console.print(f"[green]✓[/] version {number} is back")
+
+
+def _version(reference: str, model: str | None) -> tuple[Any, ModelVersion]:
+    project = here()
+    return project, names.find(project.store, model or project.canvas.project, reference)
+
+
+def _marks(store: Any, models: set[str]) -> dict[tuple[str, int], str]:
+    """The aliases of versions: (model, number) -> "champion, stable"."""
+    marks: dict[tuple[str, int], str] = {}
+    for model in models:
+        for mark, number in versions.aliases(store, model).items():
+            marks[model, number] = ", ".join(filter(None, (marks.get((model, number)), mark)))
+    return marks
+
+
+def _print_code(version: ModelVersion) -> None:
+    code = version.lineage.code
+    if not code:
+        console.print("  code        not known: a client logged it")
+        return
+    commit = f", commit {code['commit'][:12]}" if code.get("commit") else ""
+    console.print(f"  code        archive {code['archive'][:12]}{commit}")
+
+
+def _print_history(moves: tuple[aliases.AliasMove, ...], as_json: bool) -> None:
+    if as_json:
+        print_json(moves)
+        return
+    rows = [
+        (one.at.isoformat()[:19].replace("T", " "), one.alias, one.before, one.after, one.by, one.reason)
+        for one in moves
+    ]
+    table("", ("at (UTC)", "alias", ">from", ">to", "who", "why"), rows, empty="no alias was ever moved")
+
+
+def _pairs(tags: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for one in tags:
+        key, given, value = one.partition("=")
+        if not given:
+            raise click.BadParameter(f"{one!r} is no KEY=VALUE", param_hint="--tag")
+        pairs[key] = value
+    return pairs

@@ -1,13 +1,16 @@
-"""List releases, approve a version, deploy one, stop an endpoint."""
+"""List releases, approve a version, deploy one, stop an endpoint, look back."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
-from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.cli.printing import Moment, console, here, json_option, print_json, table
+from threefold.design.settings import value_of
 from threefold.loop import lifecycle
-from threefold.registry import approvals, releases, versions
-from threefold.serving import routing
+from threefold.registry import approvals, names, releases
+from threefold.serving import history, routing
 from threefold.serving.rollout import step_rollout
 
 
@@ -33,24 +36,29 @@ def list_(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("number", type=int)
+@click.argument("number")
 @click.option("--by", required=True, help="Who approves.")
 @click.option("--reason", required=True, help="Why.")
-def approve(number: int, by: str, reason: str) -> None:
-    """Let a version go to production that waits for a person."""
+def approve(number: str, by: str, reason: str) -> None:
+    """Let a version go to production that waits for a person.
+
+    Where the canvas says risk: high, or the setting separate_approvals is 1, who trained or registered it may not.
+    """
     project = here()
-    version = versions.get(project.store, project.canvas.project, number)
-    approvals.approve(project.store, version, by, reason)
-    console.print(f"[green]✓[/] version {number} is approved by {by}; next: threefold release deploy {number}")
+    version = names.find(project.store, project.canvas.project, number)
+    separate = project.canvas.value.risk == "high" or value_of("separate_approvals", project.canvas) == "1"
+    approvals.approve(project.store, version, by, reason, separate=separate)
+    done = f"version {version.number} is approved by {by}"
+    console.print(f"[green]✓[/] {done}; next: threefold release deploy {version.number}")
 
 
 @command.command()
-@click.argument("number", type=int)
+@click.argument("number")
 @click.option("--reason", default="by hand", show_default=True, help="Why; kept with the release.")
-def deploy(number: int, reason: str) -> None:
+def deploy(number: str, reason: str) -> None:
     """Release an approved version, with the rollout that the canvas asks for."""
     project = here()
-    version = versions.get(project.store, project.canvas.project, number)
+    version = names.find(project.store, project.canvas.project, number)
     lifecycle.release_version(project, version, reason)
     arms = routing.current(project.store, project.endpoint).arms
     console.print("[green]✓[/] serving " + ", ".join(f"version {arm.number} ({arm.share:.0%})" for arm in arms))
@@ -84,3 +92,26 @@ def resume(reason: str) -> None:
     project = here()
     routing.resume(project.store, project.endpoint, reason)
     console.print(f"[green]✓[/] {project.endpoint} answers from its model again")
+
+
+@command.command()
+@click.argument("moment", type=Moment())
+@click.option("--endpoint", help="Only this one; default: all.")
+@json_option
+def at(moment: datetime, endpoint: str | None, as_json: bool) -> None:
+    """What was in production at MOMENT, as in 2026-11-01T12:00 (UTC unless it says otherwise)."""
+    found = history.at(here().store, moment, endpoint)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one.endpoint, "the fallback: it was stopped" if one.stopped else _arms(one), one.because, one.actor,
+         one.since.isoformat()[:19].replace("T", " "), one.event)
+        for one in found
+    ]  # fmt: skip
+    columns = ("endpoint", "answered", "because", "who", "since (UTC)", ">event")
+    table("", columns, rows, empty="nothing was in production then")
+
+
+def _arms(found: history.InProduction) -> str:
+    return ", ".join(f"{found.model} {arm.version} ({arm.share:.0%})" for arm in found.answering)

@@ -40,6 +40,10 @@ def upgrade() -> None:
         op.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {name}_0001")
     op.execute("INSERT INTO log_head (id, seq, hash) SELECT 1, seq, hash FROM events ORDER BY seq DESC LIMIT 1")
     _copy_versions(connection, old)
+    op.execute(
+        "UPDATE model_versions SET status = 'released' WHERE status = 'approved' AND EXISTS (SELECT 1 FROM releases "
+        "WHERE releases.name = model_versions.name AND releases.number = model_versions.number)"
+    )
     for name in CHANGED:
         op.drop_table(f"{name}_0001")
 
