@@ -18,7 +18,7 @@ LONGEST = 300  # letters of one value in a table; the whole of it is a click awa
 STATUS = {
     "running": ("live", "◐"), "scheduled": ("quiet", "○"), "done": ("good", "✓"), "failed": ("bad", "✕"),
     "refused": ("warn", "⊘"), "interrupted": ("warn", "◌"), "candidate": ("warn", "○"), "approved": ("good", "✓"),
-    "retired": ("quiet", "–"), "open": ("bad", "●"), "acknowledged": ("warn", "●"), "closed": ("quiet", "✓"),
+    "released": ("good", "●"), "retired": ("quiet", "–"), "open": ("bad", "●"), "acknowledged": ("warn", "●"), "closed": ("quiet", "✓"),
     "ran": ("live", "✓"), "reused": ("quiet", "↺"),
 }  # fmt: skip
 
