@@ -24,23 +24,30 @@ class Call:
     """The arguments of one request.
 
     Attributes:
-        args: name -> value, from the body, the query and the path.
+        body: as it came; a door with a form of its own decodes it itself.
     """
 
-    __slots__ = ("_queried", "args")
+    __slots__ = ("_args", "_queried", "_words", "body")
 
-    def __init__(self, args: dict[str, Any], *, queried: bool = False) -> None:
-        self.args = args
-        self._queried = queried  # values are lists of texts, as a query gives them
+    def __init__(self, body: bytes, words: Mapping[str, str], query: dict[str, list[str]] | None = None) -> None:
+        self.body = body
+        self._words = words  # of the path
+        self._queried = query is not None  # values are lists of texts, as a query gives them
+        self._args: dict[str, Any] | None = query if query is None else {**query, **{k: [v] for k, v in words.items()}}
 
     @classmethod
     def read(cls, method: str, query: bytes, body: bytes, words: Mapping[str, str]) -> Call:
-        """The call that a request makes. Raises ProtocolError where the body is no JSON object."""
+        """The call that a request makes."""
         if method == "GET" and query:
-            found: dict[str, Any] = parse_qs(query.decode("utf-8", "replace"), keep_blank_values=True)
-            return cls({**found, **{name: [word] for name, word in words.items()}}, queried=True)
-        args = _object(body) if body else {}
-        return cls({**args, **words} if words else args)
+            return cls(body, words, parse_qs(query.decode("utf-8", "replace"), keep_blank_values=True))
+        return cls(body, words)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """Name -> value, from the body, the query and the path. Raises ProtocolError where the body is no JSON object."""
+        if self._args is None:
+            self._args = {**(_object(self.body) if self.body else {}), **self._words}
+        return self._args
 
     def text(self, name: str, default: str | None = None) -> str | None:
         """A text; the default where it is not given."""
