@@ -49,7 +49,7 @@ class Server:
         try:
             method, path = scope["method"], scope["path"]
             if path.startswith("/ajax-api/"):  # what MLflow's own pages call: the same routes
-                path = path[5:]
+                path = f"/{path[6:]}"
             found = self._table.find(method, path)
             if found is None:
                 raise self._unknown(method, path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
@@ -165,14 +166,14 @@ def number(value: Any, name: str) -> float:
 
 
 def sent(value: float) -> float | str:
-    """A number as JSON may carry it.
+    """A number as the protocol's JSON carries it. Infinity goes as the largest number there is, which is what MLflow sends.
 
     >>> sent(0.5), sent(math.nan), sent(-math.inf)
-    (0.5, 'NaN', '-Infinity')
+    (0.5, 'NaN', -1.7976931348623157e+308)
     """
     if math.isfinite(value):
         return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return "NaN" if math.isnan(value) else math.copysign(sys.float_info.max, value)
 
 
 def shown(value: Any) -> str:

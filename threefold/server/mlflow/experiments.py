@@ -50,7 +50,7 @@ def get_by_name(connection: Connection, call: Call) -> dict[str, Any]:
 
 def search(connection: Connection, call: Call) -> dict[str, Any]:
     """Find experiments."""
-    limit = page_size(call, DEFAULT_PAGE, LARGEST_PAGE)
+    limit = page_size(call, 0, LARGEST_PAGE)  # not given counts as 0 here: what MLflow does, and its clients test
     offset = offset_of(call.text("page_token"))
     view = VIEWS[call.choice("view_type", tuple(VIEWS), "ACTIVE_ONLY")]
     found = experiments_finding.search(connection, call.text("filter"), call.texts("order_by"), view, limit + 1, offset)

@@ -80,6 +80,8 @@ def log_params(tx: Writer, call: Call) -> dict[str, Any]:
 
 def search(connection: Connection, call: Call) -> dict[str, Any]:
     """Find logged models."""
+    if not call.given("experiment_ids"):
+        raise missing("experiment_ids")
     on = [_dataset(item) for item in call.items("datasets")]
     order = [_order(item) for item in call.items("order_by")]
     limit, offset = cast(int, call.whole("max_results", PAGE)) or PAGE, offset_of(call.text("page_token"))
@@ -148,6 +150,6 @@ ROUTES = {
     ("PATCH", f"{_MODELS}/{{model_id}}"): writing(finalize),
     ("DELETE", f"{_MODELS}/{{model_id}}"): writing(delete),
     ("PATCH", f"{_MODELS}/{{model_id}}/tags"): writing(set_tags),
-    ("DELETE", f"{_MODELS}/{{model_id}}/tags/{{tag_key}}"): writing(delete_tag),
+    ("DELETE", f"{_MODELS}/{{model_id}}/tags/{{tag_key*}}"): writing(delete_tag),
     ("POST", f"{_MODELS}/{{model_id}}/params"): writing(log_params),
 }

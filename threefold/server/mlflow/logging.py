@@ -224,13 +224,14 @@ def _use(item: dict[str, Any], at: str) -> DatasetUse:
             "INTERNAL_ERROR", "Dataset input must have a dataset associated with it", at, "give its `dataset`"
         )
     texts = {name: dataset.get(name) for name in ("name", "digest", "source_type", "source", "schema", "profile")}
-    for name in ("name", "digest", "source_type", "source"):
+    for name in ("name", "digest"):
         if not texts[name]:
-            raise invalid(f"Dataset {name} cannot be empty; it is missing", f"{at}.dataset.{name}", "give it")
+            raise invalid(f"Dataset {name} cannot be None", f"{at}.dataset.{name}", "give it")
+    texts["source_type"], texts["source"] = texts["source_type"] or "", texts["source"] or ""
     for name, limit in checks.DATASET.items():
         if len(texts[name] or "") > limit:
             raise invalid(
-                f"'{name}' exceeds the maximum length of {limit}: Dataset {name} exceeds the maximum length of {limit}",
+                f"'{name}' exceeds the maximum length of {limit} characters",
                 at,
                 "shorten it",
             )

@@ -20,7 +20,7 @@ RUN_NAME = 250
 USER = 256
 BATCH_METRICS = 1_000
 BATCH_NAMED = 100  # parameters, and tags
-BATCH_BYTES = 1_000_000
+BATCH_BYTES = 10_000_000  # of a request; the largest parts that are allowed come to less
 DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575, "profile": 16_777_215}
 DATASET_TAG = {"key": 255, "value": 500}
 

@@ -18,8 +18,52 @@ from threefold.store.tracking.checks import RUN_NAME, USER, check_length
 from threefold.store.tracking.runs import insert_run
 
 NAME, PARENT, COMMIT = "mlflow.runName", "mlflow.parentRunId", "mlflow.source.git.commit"
-_FIRST = ["amber", "bold", "calm", "crisp", "deep", "early", "fair", "fine", "gentle", "glad", "keen", "kind", "late", "lively", "loud", "mild", "neat", "proud", "quick", "quiet"]
-_SECOND = ["ant", "bee", "crane", "crow", "deer", "dove", "elk", "finch", "fox", "hare", "heron", "ibis", "jay", "lark", "lynx", "mole", "newt", "otter", "owl", "perch", "seal", "swan"]
+_FIRST = [
+    "amber",
+    "bold",
+    "calm",
+    "crisp",
+    "deep",
+    "early",
+    "fair",
+    "fine",
+    "gentle",
+    "glad",
+    "keen",
+    "kind",
+    "late",
+    "lively",
+    "loud",
+    "mild",
+    "neat",
+    "proud",
+    "quick",
+    "quiet",
+]
+_SECOND = [
+    "ant",
+    "bee",
+    "crane",
+    "crow",
+    "deer",
+    "dove",
+    "elk",
+    "finch",
+    "fox",
+    "hare",
+    "heron",
+    "ibis",
+    "jay",
+    "lark",
+    "lynx",
+    "mole",
+    "newt",
+    "otter",
+    "owl",
+    "perch",
+    "seal",
+    "swan",
+]
 
 _KEY = select(runs.c.number, runs.c.experiment_id, runs.c.deleted_at).where(runs.c.id == bindparam("run_id"))
 

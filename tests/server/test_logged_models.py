@@ -1,0 +1,48 @@
+"""Logged models over the protocol."""
+
+import pytest
+
+
+@pytest.fixture
+def model(door):
+    parts = {"params": [{"key": "depth", "value": "3"}], "tags": [{"key": "stage", "value": "dev"}]}
+    return door.post("logged-models", experiment_id="0", name="trees", **parts)["model"]["info"]["model_id"]
+
+
+def test_a_model_is_pending_until_its_files_are_there(door, model):
+    made = door.get(f"logged-models/{model}")["model"]
+    assert made["info"]["status"] == "LOGGED_MODEL_PENDING"
+    assert made["info"]["artifact_uri"] == f"mlflow-artifacts:/0/models/{model}/artifacts"
+    door.send("PATCH", f"logged-models/{model}", status="LOGGED_MODEL_READY")
+    assert door.get(f"logged-models/{model}")["model"]["info"]["status"] == "LOGGED_MODEL_READY"
+
+
+def test_tags_and_params_are_kept(door, model):
+    door.send(
+        "PATCH", f"logged-models/{model}/tags", tags=[{"key": "stage", "value": "prod"}, {"key": "a/b", "value": "1"}]
+    )
+    door.send("DELETE", f"logged-models/{model}/tags/a/b")
+    door.post(f"logged-models/{model}/params", params=[{"key": "width", "value": "4"}])
+    found = door.get(f"logged-models/{model}")["model"]
+    assert found["info"]["tags"] == [{"key": "stage", "value": "prod"}]
+    assert {one["key"] for one in found["data"]["params"]} == {"depth", "width"}
+
+
+def test_what_a_run_measured_on_a_model_is_found_by_it(door, model):
+    run = door.post("runs/create", start_time=1)["run"]["info"]["run_id"]
+    measured = {"key": "acc", "value": 0.9, "timestamp": 1, "step": 0, "model_id": model, "dataset_name": "d"}
+    door.post("runs/log-metric", run_id=run, **measured)
+    for asked in ({"filter": "metrics.acc > 0.5 AND params.depth = '3'"}, {"datasets": [{"dataset_name": "d"}]}):
+        found = door.post("logged-models/search", experiment_ids=["0"], **asked)["models"]
+        assert [one["info"]["model_id"] for one in found] == [model]
+    assert door.post("logged-models/search", experiment_ids=["0"], filter="metrics.acc > 0.95")["models"] == []
+
+
+def test_a_deleted_model_is_gone_unless_asked_for(door, model):
+    door.send("DELETE", f"logged-models/{model}")
+    assert door.refused("GET", f"logged-models/{model}")[0] == "RESOURCE_DOES_NOT_EXIST"
+    assert door.get(f"logged-models/{model}", allow_deleted="true")["model"]["info"]["model_id"] == model
+
+
+def test_a_name_that_would_be_a_path_is_refused(door):
+    assert "Invalid model name" in door.refused("POST", "logged-models", experiment_id="0", name="a/b")[1]
