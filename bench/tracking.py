@@ -146,8 +146,8 @@ def stock(folder: Path, venv: Path) -> tuple[list[str], int]:
 
 def ours(folder: Path) -> tuple[list[str], int]:
     port = free_port()
-    threefold = str(Path(sys.executable).with_name("threefold"))
-    return [threefold, "up", "--port", str(port), "--store", str(folder / "store")], port
+    threefold = [sys.executable, "-m", "threefold"]
+    return [*threefold, "up", "--port", str(port), "--store", str(folder / "store")], port
 
 
 def install(venv: Path) -> Path:
@@ -173,12 +173,19 @@ def fill_stock(folder: Path, runs: int, experiment: str) -> None:
             value = ((number * 7919 + place) % 100_003) / 100_003
             row = (f"m{place}" if place else "acc", value, at, 0, False, run)
             base.execute(
-                "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)", row
+                "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)",
+                row,
             )
-            base.execute("INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)", row)
-            base.execute("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", (f"p{place}", str(number % 17), run))
+            base.execute(
+                "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+            base.execute(
+                "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)", (f"p{place}", str(number % 17), run)
+            )
         for place in range(3):
-            base.execute("INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", (f"t{place}", str(number % 5), run))
+            base.execute(
+                "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", (f"t{place}", str(number % 5), run)
+            )
     base.commit()
     base.close()
 
@@ -257,7 +264,12 @@ def measure_logging(server: Server, found: dict[str, Cost | float], experiment: 
 
     def batch(number: int) -> None:
         metrics = [
-            {"key": f"k{place % 10}", "value": place, "timestamp": 1_700_000_000_000, "step": number * 100 + place // 10}
+            {
+                "key": f"k{place % 10}",
+                "value": place,
+                "timestamp": 1_700_000_000_000,
+                "step": number * 100 + place // 10,
+            }
             for place in range(1000)
         ]
         server.ask("POST", f"{API}/runs/log-batch", {"run_id": run, "metrics": metrics})
@@ -310,7 +322,13 @@ def measure_crowd(server: Server, found: dict[str, Cost | float], experiment: st
     def client(place: int) -> None:
         mine = Server(server.name, server.process, server.port, 0)
         while time.perf_counter() < until:
-            body = {"run_id": runs[place], "key": "loss", "value": 1.0, "timestamp": counts[place], "step": counts[place]}
+            body = {
+                "run_id": runs[place],
+                "key": "loss",
+                "value": 1.0,
+                "timestamp": counts[place],
+                "step": counts[place],
+            }
             mine.ask("POST", f"{API}/runs/log-metric", body)
             counts[place] += 1
         mine.connection.close()
@@ -431,14 +449,15 @@ def main() -> None:
                 command, port = stock(folder, install(options.venv))
                 fill = lambda runs, key, folder=folder: fill_stock(folder, runs, key)  # noqa: E731
                 rounds.setdefault(MLFLOW, []).append(one_round(MLFLOW, command, port, fill, "/"))
-        columns = {
-            name: {key: middle([one[key] for one in many]) for key in many[0]} for name, many in rounds.items()
-        }
+        columns = {name: {key: middle([one[key] for one in many]) for key in many[0]} for name, many in rounds.items()}
         if options.million:
             columns["threefold, a million runs"] = million(Path(scratch) / "million")
     show(columns)
     if options.json:
-        plain = {name: {key: getattr(value, "__dict__", value) for key, value in column.items()} for name, column in columns.items()}
+        plain = {
+            name: {key: getattr(value, "__dict__", value) for key, value in column.items()}
+            for name, column in columns.items()
+        }
         options.json.write_text(json.dumps(plain, indent=2))
 
 

@@ -54,7 +54,21 @@ class WriteQueue:
             while not self._waiting.empty() and len(batch) < LARGEST_BATCH:
                 batch.append(self._waiting.get())
             going = batch[-1] is not None
-            self._commit([entry for entry in batch if entry is not None])
+            pieces = [entry for entry in batch if entry is not None]
+            if len(pieces) == 1:
+                self._alone(*pieces[0])
+            else:
+                self._commit(pieces)
+
+    def _alone(self, piece: Callable[[Writer], Any], future: Future[Any]) -> None:
+        """One piece is a transaction of its own: no savepoint."""
+        try:
+            with self._store.write() as tx:
+                value = piece(tx)
+        except Exception as error:  # whatever it is, it is for whoever handed the piece in
+            future.set_exception(explained(error, self._store.url) if isinstance(error, DataError) else error)
+        else:
+            future.set_result(value)
 
     def _commit(self, batch: list[tuple[Callable[[Writer], Any], Future[Any]]]) -> None:
         done: list[tuple[Future[Any], Any]] = []

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
+from threefold.store.bulk import insert_rows
 from threefold.store.schema import points, series
+
+COLUMNS = ("series", "position", "step", "at_ms", "value", "model_id", "dataset_name", "dataset_digest")
+
+# Built once: making a statement costs more than running it, and these run for every value that is logged.
+_KNOWN = select(
+    series.c.id, series.c.name, series.c.length, series.c.last_step, series.c.last_at_ms, series.c.last_value
+)
+_KNOWN_ONE = _KNOWN.where(series.c.run == bindparam("run"), series.c.name == bindparam("name"))
+_KNOWN_MANY = _KNOWN.where(series.c.run == bindparam("run"), series.c.name.in_(bindparam("names", expanding=True)))
+_MOVE = update(series).where(series.c.id == bindparam("key"))
+_ADD_SERIES = insert(series).returning(series.c.id, series.c.name)
 
 Place = tuple[int, int, bool, float]  # step, at_ms, whether it is a number, value: the largest is the last one
 
@@ -47,14 +59,11 @@ def add(connection: Connection, run: int, values: Sequence[Point]) -> None:
         if name in known:
             groups[name] = _unseen(connection, known[name], groups[name])
     known |= _add_series(connection, run, [name for name in groups if name not in known])
-    rows: list[dict[str, Any]] = []
-    for name, group in groups.items():
-        row = known[name]
-        rows += [_row(row.id, row.length + place, point) for place, point in enumerate(group)]
-        if group:
-            _move_on(connection, row, group)
-    if rows:
-        connection.execute(insert(points), rows)
+    fresh = [(known[name], group) for name, group in groups.items() if group]
+    if fresh:
+        connection.execute(_MOVE, [_moved_on(row, group) for row, group in fresh])
+        rows = [_row(row.id, row.length + place, point) for row, group in fresh for place, point in enumerate(group)]
+        insert_rows(connection, points, COLUMNS, rows)
 
 
 def last(connection: Connection, run: int) -> dict[str, Point]:
@@ -90,10 +99,12 @@ class _Known:
 
 
 def _known(connection: Connection, run: int, names: list[str]) -> dict[str, _Known]:
-    query = select(series).where(series.c.run == run, series.c.name.in_(names))
+    if len(names) == 1:
+        found = connection.execute(_KNOWN_ONE, {"run": run, "name": names[0]})
+    else:
+        found = connection.execute(_KNOWN_MANY, {"run": run, "names": names})
     return {
-        row.name: _Known(row.id, row.length, _place(row.last_step, row.last_at_ms, _value(row.last_value)))
-        for row in connection.execute(query)
+        name: _Known(key, length, _place(step, at_ms, _value(value))) for key, name, length, step, at_ms, value in found
     }
 
 
@@ -113,23 +124,24 @@ def _add_series(connection: Connection, run: int, names: list[str]) -> dict[str,
         return {}
     empty = {"run": run, "length": 0, "last_value": None, "last_step": 0, "last_at_ms": 0}
     rows = [{**empty, "name": name} for name in names]
-    made = connection.execute(insert(series).returning(series.c.id, series.c.name), rows)
+    made = connection.execute(_ADD_SERIES, rows)
     return {row.name: _Known(row.id, 0, _NOWHERE) for row in made}
 
 
-def _move_on(connection: Connection, known: _Known, group: list[Point]) -> None:
-    values: dict[str, Any] = {"length": known.length + len(group)}
-    newest = max(group, key=_place_of)
-    if _place_of(newest) > known.place:
-        values |= {"last_value": _stored(newest.value), "last_step": newest.step, "last_at_ms": newest.at_ms}
-    connection.execute(update(series).where(series.c.id == known.id).values(**values))
-
-
-def _row(key: int, position: int, point: Point) -> dict[str, Any]:
+def _moved_on(known: _Known, group: list[Point]) -> dict[str, Any]:
+    """The row of a series after some points were added."""
+    step, at_ms, number, value = max(known.place, *map(_place_of, group))
     return {
-        "series": key, "position": position, "step": point.step, "at_ms": point.at_ms, "value": _stored(point.value),
-        "model_id": point.model_id, "dataset_name": point.dataset_name, "dataset_digest": point.dataset_digest,
+        "key": known.id, "length": known.length + len(group), "last_value": value if number else None,
+        "last_step": step, "last_at_ms": at_ms,
     }  # fmt: skip
+
+
+def _row(key: int, position: int, point: Point) -> tuple[Any, ...]:
+    return (
+        key, position, point.step, point.at_ms, _stored(point.value), point.model_id, point.dataset_name,
+        point.dataset_digest,
+    )  # fmt: skip
 
 
 def _once(group: Iterable[Point]) -> list[Point]:
