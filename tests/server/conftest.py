@@ -23,16 +23,16 @@ class Door:
 
         return asyncio.run(once())
 
-    def get(self, path, **params):
+    def get(self, path, /, **params):
         return self._json(self.ask("GET", API + path, params=params))
 
-    def post(self, path, **body):
+    def post(self, path, /, **body):
         return self._json(self.ask("POST", API + path, json=body))
 
-    def send(self, method, path, **body):
+    def send(self, method, path, /, **body):
         return self._json(self.ask(method, API + path, json=body))
 
-    def refused(self, method, path, **body):
+    def refused(self, method, path, /, **body):
         """The code and the message of a call that must fail."""
         how = {"params": body} if method == "GET" else {"json": body}
         answer = self.ask(method, API + path, **how)

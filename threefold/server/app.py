@@ -8,7 +8,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from threefold.server import api, mlflow, pages
 from threefold.server.call import Call
@@ -18,9 +18,14 @@ from threefold.server.routes import Endpoint, Table
 from threefold.server.streams import respond
 from threefold.store import Store
 
-PREFIXES = ("/api/", "/ajax-api/", "/health", "/version")  # of the API; what begins otherwise is a page
+# Of the API; what begins otherwise is a page.
+PREFIXES = ("/api/", "/ajax-api/", "/health", "/version", "/get-artifact", "/model-versions/get-artifact")
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Broken(Exception):
+    """An answer broke off after its beginning."""
 
 
 class Server:
@@ -56,13 +61,30 @@ class Server:
             endpoint, words = found
             if endpoint.kind == "stream":
                 call = Call.read("GET", scope["query_string"], b"", words)
-                await endpoint.work(self.context, call, scope, receive, send)
+                await self._stream(endpoint, call, scope, receive, send)
                 return
             call = Call.read(method, scope["query_string"], await _body(receive), words)
             status, body = 200, await self._do(endpoint, call)
+        except _Broken:
+            raise
         except Exception as error:  # a door: whatever was raised becomes an answer
             status, body = refuse(error)
         await respond(send, status, body)
+
+    async def _stream(self, endpoint: Endpoint, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await endpoint.work(self.context, call, scope, receive, sending)
+        except Exception as error:
+            if begun:  # too late for a refusal: the connection breaks off, so that nobody takes a part for the whole
+                raise _Broken from error
+            raise
 
     async def _do(self, endpoint: Endpoint, call: Call) -> bytes:
         work = endpoint.work
