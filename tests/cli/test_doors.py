@@ -11,7 +11,7 @@ READING = (
     ("status",), ("runs", "list"), ("models", "list"), ("models", "show", "1"), ("release", "list"), ("settings",),
     ("version",), ("canvas",), ("events", "list"), ("events", "verify"), ("run", "--explain"), ("report",),
     ("models", "search"), ("models", "alias", "churn"), ("models", "alias", "churn", "--history"), ("hold", "list"),
-    ("release", "at", "2100-01-01T12:00"), ("watch",),
+    ("release", "at", "2100-01-01T12:00"), ("lineage", "up", "model", "churn/1"), ("lineage", "down", "churn/1"), ("watch",),
 )  # fmt: skip
 
 
