@@ -50,6 +50,7 @@ def read_named(body: bytes, layout: Layout, request_id: str) -> Rows:
     return Rows(
         len(rows), _ids(rows, request_id), _times(rows), matrix(numbers, len(rows)), texts,
         frozenset(name for name in layout.features if any(name not in row for row in rows)),
+        frozenset(name for name in layout.ignored if any(name in row for row in rows)),
     )  # fmt: skip
 
 

@@ -71,12 +71,15 @@ class Layout:
         features: their names.
         required: those the main version cannot do without.
         datatypes: input -> datatype as the metadata say; the optional inputs are among them.
+        ignored: those that only a loaded version knows that does not answer now: the one before, after a rollback the
+            one that was left. Clients may have moved to it, or not yet from it.
     """
 
     columns: Columns
     features: frozenset[str]
     required: frozenset[str]
     datatypes: Mapping[str, str]
+    ignored: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -86,7 +89,8 @@ class Rows:
     Attributes:
         numbers: shape (number features, rows), float32, NaN where missing; each feature is contiguous.
         texts: per text feature the values, "" where missing.
-        absent: features of the layout that were not sent.
+        absent: features of the layout that were not sent; the main version can do without them.
+        ignored: inputs that were sent and that no answering version uses.
         times_us: microseconds since 1970 on the clock of the data; None: the moment of arrival.
     """
 
@@ -96,6 +100,7 @@ class Rows:
     numbers: np.ndarray
     texts: list[list[str]]
     absent: frozenset[str]
+    ignored: frozenset[str] = frozenset()
 
 
 def decode(body: bytes, json_bytes: int | None) -> tuple[InferRequest, bytes]:
@@ -199,7 +204,7 @@ class _Reader:
         absent = frozenset(layout.features - found.keys())
         numbers = matrix([found.get(name) or [None] * count for name in layout.columns.numbers], count)
         texts = [found.get(name) or [""] * count for name in layout.columns.texts]
-        return Rows(count, ids, times, numbers, texts, absent)
+        return Rows(count, ids, times, numbers, texts, absent, layout.ignored & found.keys())
 
 
 def _json_values(tensor: InputTensor, count: int) -> list[Any]:
@@ -404,14 +409,6 @@ DTYPES = {
     "INT64": np.dtype("<i8"), "UINT8": np.dtype("<u1"), "UINT16": np.dtype("<u2"), "UINT32": np.dtype("<u4"),
     "UINT64": np.dtype("<u8"), "FP16": np.dtype("<f2"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"),
 }  # fmt: skip
-DTYPES = {
-    "BOOL": np.dtype("?"), "INT8": np.dtype("<i1"), "INT16": np.dtype("<i2"), "INT32": np.dtype("<i4"),
-    "INT64": np.dtype("<i8"), "UINT8": np.dtype("<u1"), "UINT16": np.dtype("<u2"), "UINT32": np.dtype("<u4"),
-    "UINT64": np.dtype("<u8"), "FP16": np.dtype("<f2"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"),
-}  # fmt: skip
-_NOTHING: frozenset[str] = frozenset()
-_TEXT = {str}
-_TEXT_OR_NOTHING = {str, type(None)}
 _request = msgspec.json.Decoder(InferRequest)
 _numbers = msgspec.json.Decoder(list[float | None])
 _texts = msgspec.json.Decoder(list[str | None])

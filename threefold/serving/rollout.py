@@ -19,6 +19,7 @@ from threefold.records import Routing
 from threefold.serving import routing
 from threefold.serving.log import ingest, read_received
 from threefold.serving.plane import LOAD_FAILED
+from threefold.serving.served import ABSENT
 from threefold.store import Store, events
 
 Action = Literal["advance", "wait", "abort"]
@@ -28,6 +29,7 @@ MIXING = 0.05  # the difference of shares the test is tuned to: five in a hundre
 WORSE_BY = 0.02  # a difference in failing rows that is proved but smaller than this is let pass
 SLOWER = 3.0  # times the champion's p99 latency …
 SLOWER_MS = 20.0  # … and at least so many milliseconds more
+LACKS = f"input:{ABSENT}:"  # the check of a row that came without an input which only the canary needs
 ENOUGH_ROWS = 200  # fewer say nothing about a 99th percentile or a distribution
 
 
@@ -125,7 +127,27 @@ def _judged(store: Store, now: Routing) -> RolloutDecision:
     rows = read_received(store, now.endpoint, now.rollout.started_at)
     champion, canary = (rows.filter(pl.col("version") == arm.number) for arm in now.arms)
     # min_requests counts for each step; what the earlier ones brought is known to be enough.
-    return judge_canary(canary, champion, now.rollout.min_requests * (now.rollout.position + 1))
+    decision = judge_canary(canary, champion, now.rollout.min_requests * (now.rollout.position + 1))
+    last = now.rollout.steps[now.rollout.position + 1] >= 1.0
+    if decision.action == "wait" or (decision.action == "advance" and last):
+        return _with_callers(decision, rows.tail(max(now.rollout.min_requests, ENOUGH_ROWS)), now.arms[1].number)
+    return decision
+
+
+def _with_callers(decision: RolloutDecision, recent: pl.DataFrame, number: int) -> RolloutDecision:
+    """Wait for callers that do not send what the canary needs: at its last step they would all be refused."""
+    names = recent.select(pl.col("checks").list.explode().alias("check")).filter(pl.col("check").str.starts_with(LACKS))
+    if names.is_empty():
+        return decision
+    rows = recent.filter(pl.col("checks").list.eval(pl.element().str.starts_with(LACKS)).list.any()).height
+    listing = ", ".join(name.removeprefix(LACKS) for name in names["check"].unique().sort())
+    sentence = (
+        f"{rows} of the last {recent.height} rows came without {listing}, which version {number} needs; the champion "
+        "answers them, and they would be refused after the last step: let the callers send it first"
+    )
+    if decision.action == "wait":
+        sentence = f"{decision.sentence}; {sentence}"
+    return RolloutDecision("wait", sentence, {**decision.numbers, "rows_lacking_inputs": rows})
 
 
 def _fallbacks(canary: pl.DataFrame, champion: pl.DataFrame, numbers: dict[str, Any]) -> str | None:

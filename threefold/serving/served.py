@@ -16,6 +16,8 @@ from threefold.serving.journal import Columns
 from threefold.serving.plain import PlainReader
 from threefold.serving.protocol import ID, TIME, Layout, Rows
 
+ABSENT, IGNORED = "absent", "ignored"  # the checks of inputs that a canary needs and that no version needs
+
 
 class Predicted(msgspec.Struct, frozen=True, gc=False):
     """The rows of one request with what was said about them; the lists have one entry for each row.
@@ -41,13 +43,20 @@ class Served:
         routing: as read from the store.
         arms: the loaded versions, in the order of `routing.arms`.
         previous: the version before, kept warm.
+        others: more versions whose inputs clients may send; they are accepted and ignored, as those of `previous` are.
     """
 
-    def __init__(self, routing: Routing, arms: Sequence[LoadedArm], previous: LoadedArm | None) -> None:
+    def __init__(
+        self,
+        routing: Routing,
+        arms: Sequence[LoadedArm],
+        previous: LoadedArm | None,
+        others: Sequence[LoadedArm] = (),
+    ) -> None:
         self.routing = routing
         self.arms = tuple(arms)
         self.previous = previous
-        self.layout = _layout(arms)
+        self.layout = _layout(arms, [*([previous] if previous else []), *others])
         self.plain = PlainReader(self.layout)
         self.slow = any(arm.slow for arm in arms)
         self._views = {arm.number: _view(self.layout.columns, arm.columns) for arm in arms}
@@ -61,11 +70,15 @@ class Served:
         for route, arm in loaded:
             if route is not None and arm is not None and arm.number == number:
                 alone = replace(self.routing, arms=(replace(route, share=1.0),), previous=None, rollout=None)
-                return Served(alone, [arm], None)
+                return Served(alone, [arm], None, [one for one in (*self.arms, self.previous) if one])
         return None
 
     def predict(self, rows: Rows) -> Predicted:
         """Let each row be answered by the version its id belongs to."""
+        predicted = self._predict(rows)
+        return _flagged(predicted, rows) if rows.absent or rows.ignored else predicted
+
+    def _predict(self, rows: Rows) -> Predicted:
         arm, canary = self._chosen(rows)
         if canary:
             return self._split(rows, canary)
@@ -155,17 +168,26 @@ def _merged(answers: Sequence[tuple[LoadedArm, list[int], Answer]], rows: int) -
     return Predicted(most, scores, versions, sources, checks if any(checks) else None, ms)
 
 
-def _layout(arms: Sequence[LoadedArm]) -> Layout:
+def _flagged(predicted: Predicted, rows: Rows) -> Predicted:
+    """The same with a flag on each row for the inputs that were left out, and for those that nobody uses."""
+    flags = [f"input:{ABSENT}:{name}" for name in sorted(rows.absent)]
+    flags += [f"input:{IGNORED}:{name}" for name in sorted(rows.ignored)]
+    checks = [flags + row for row in predicted.checks or [[]] * rows.count]
+    return msgspec.structs.replace(predicted, checks=checks)
+
+
+def _layout(arms: Sequence[LoadedArm], others: Sequence[LoadedArm]) -> Layout:
     numbers = dict.fromkeys(name for arm in arms for name in arm.columns.numbers)
     texts = dict.fromkeys(name for arm in arms for name in arm.columns.texts if name not in numbers)
     champion = arms[0].columns
-    required = frozenset((*champion.numbers, *champion.texts))
-    datatypes = {ID: "BYTES", TIME: "BYTES"} | {tensor.name: tensor.datatype for tensor in _tensors(arms)}
-    return Layout(Columns(tuple(numbers), tuple(texts)), frozenset((*numbers, *texts)), required, datatypes)
+    features, required = frozenset((*numbers, *texts)), frozenset((*champion.numbers, *champion.texts))
+    accepted = {tensor.name: tensor.datatype for tensor in _tensors([*arms, *others])}
+    datatypes = {ID: "BYTES", TIME: "BYTES"} | accepted
+    return Layout(Columns(tuple(numbers), tuple(texts)), features, required, datatypes, frozenset(accepted) - features)
 
 
 def _tensors(arms: Sequence[LoadedArm]) -> list[Tensor]:
-    """The inputs of all served versions, each name once."""
+    """The inputs of some versions, each name once."""
     found: dict[str, Tensor] = {}
     for arm in arms:
         for tensor in arm.bundle.inputs:
