@@ -11,8 +11,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from threefold.loop.operating import open_memory, open_to_operate
 from threefold.loop.project import Project, open_project
 from threefold.records import plain
+from threefold.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,9 +40,26 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before c
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def here() -> Project:
-    """The project the command was called for."""
-    return open_project(click.get_current_context().obj)
+def here(*, runs: bool = False) -> Project:
+    """The project the command was called for.
+
+    Args:
+        runs: the command runs the project's code, so canvas and code must be sound. Others go on without.
+    """
+    start = click.get_current_context().obj
+    if runs:
+        return open_project(start)
+    project = open_to_operate(start)
+    if project.unread is not None:
+        count = len(project.unread.findings)
+        said = f"! {project.canvas.file.name} has {count} finding{'s' if count != 1 else ''} (see: threefold canvas)"
+        click.echo(f"{said}; going by the canvas of the newest version in the store", err=True)
+    return project
+
+
+def memory() -> Store:
+    """The store of the project the command was called for, whatever state its canvas is in."""
+    return open_memory(click.get_current_context().obj)
 
 
 def print_json(value: Any) -> None:

@@ -4,31 +4,53 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from threefold.design.canvas import Canvas
 from threefold.design.code import ProjectCode, load_code
 from threefold.design.reading import load
 from threefold.design.settings import value_of
-from threefold.errors import Conflict
+from threefold.errors import CanvasError, Conflict
 from threefold.store import Store
 
 STORE_FOLDER = ".threefold"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Project:
-    """All that the rooms need to know about one project."""
+    """All that the rooms need to know about one project.
+
+    The code is imported when it is first asked for: who only looks at the store, or operates what is released, never
+    depends on it. `unread` says why the canvas in the folder cannot be used; `canvas` is then an older one.
+    """
 
     root: Path
     canvas: Canvas
-    code: ProjectCode
     store: Store
+    unread: CanvasError | None = None
 
     @property
     def endpoint(self) -> str:
         """The name under which predictions are served; also the model's name."""
         return self.canvas.project
+
+    @cached_property
+    def code(self) -> ProjectCode:
+        """The project's own modules.
+
+        Raises:
+            CanvasError: the canvas in the folder cannot be used, so nothing can be run by it.
+            StepFailed: a module raised while it was imported.
+            Conflict: the canvas was edited since it was read.
+        """
+        if self.unread is not None:
+            raise self.unread
+        code = load_code(self.root)
+        if hashlib.sha256(code.sources[self.canvas.file]).hexdigest() != self.canvas.digest:
+            where = str(self.canvas.file)
+            raise Conflict(f"{self.canvas.file.name} changed while it was read", where, "run the command again")
+        return code
 
 
 def find_root(start: Path) -> Path:
@@ -51,11 +73,19 @@ def open_project(start: Path, *, store: Path | None = None) -> Project:
     """
     root = find_root(start.resolve())
     canvas = load(root)
-    code = load_code(root)
-    if hashlib.sha256(code.sources[canvas.file]).hexdigest() != canvas.digest:
-        raise Conflict(f"{canvas.file.name} changed while it was read", str(canvas.file), "run the command again")
+    project = Project(root, canvas, open_store(root, canvas, store))
+    try:
+        project.code  # noqa: B018  # whoever opens a project so means to run it: say now what is wrong
+    except BaseException:
+        project.store.close()
+        raise
+    return project
+
+
+def open_store(root: Path, canvas: Canvas, store: Path | None = None) -> Store:
+    """The store of a project, as the settings or the caller say."""
     # A store that was named has its catalogue inside: what is tried out must not reach the team's database.
     url = None if store else value_of("catalogue", canvas) or None
     opened = Store.open(root / value_of("store", canvas, store), url=url)
     opened.actor = value_of("actor", canvas)
-    return Project(root, canvas, code, opened)
+    return opened

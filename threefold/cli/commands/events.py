@@ -6,7 +6,7 @@ import itertools
 
 import click
 
-from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.cli.printing import console, json_option, memory, print_json, table
 from threefold.errors import Refused
 from threefold.store import events
 
@@ -23,8 +23,8 @@ def command() -> None:
 @json_option
 def list_(subject: str | None, kind: str | None, last: int, as_json: bool) -> None:
     """The newest events."""
-    project = here()
-    with project.store.read() as connection:
+    store = memory()
+    with store.read() as connection:
         found = list(events.read(connection, subject=subject, kind=kind))[-last:]
     if as_json:
         print_json(found)
@@ -39,15 +39,13 @@ def list_(subject: str | None, kind: str | None, last: int, as_json: bool) -> No
 @json_option
 def verify(as_json: bool) -> None:
     """Walk the whole chain; exit code 1 if a row was altered or removed."""
-    project = here()
-    with project.store.read() as connection:
+    store = memory()
+    with store.read() as connection:
         count, broken = events.verify(connection)
     if as_json:
         print_json({"sound": broken is None, "events": count, "broken": broken})
     if broken is not None:
-        raise Refused(
-            f"the event log does not hold: {broken}", project.store.url, "restore the catalogue from a backup"
-        )
+        raise Refused(f"the event log does not hold: {broken}", store.url, "restore the catalogue from a backup")
     if not as_json:
         console.print(f"[green]✓[/] {count} events, the chain holds")
 

@@ -22,7 +22,7 @@ def command(start: datetime, end: datetime, retrain: bool) -> None:
 
     A server is started on a free port and ended with the replay.
     """
-    project = here()
+    project = here(runs=True)
     with (
         process.start(project.store.root, catalogue=project.store.catalogue) as server,
         Client(server.address, project.endpoint) as client,

@@ -34,7 +34,7 @@ def command(
 
     The stages are data, features, train, gates and release. A step runs only if something it depends on changed.
     """
-    project = here()
+    project = here(runs=True)
     if explain:
         decisions = lifecycle.plan(project, stage=stage, as_of=as_of, force=force, accept=accept)
         print_json(decisions) if as_json else print_plan(decisions)

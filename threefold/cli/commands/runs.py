@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from threefold.cli.printing import console, here, json_option, print_json, seconds, table
+from threefold.cli.printing import console, json_option, memory, print_json, seconds, table
 from threefold.pipeline import runs
 
 
@@ -19,7 +19,7 @@ def command() -> None:
 @json_option
 def list_(kind: str | None, last: int, as_json: bool) -> None:
     """The newest runs."""
-    found = runs.list_runs(here().store, kind=kind, limit=last)
+    found = runs.list_runs(memory(), kind=kind, limit=last)
     if as_json:
         print_json(found)
         return
@@ -43,7 +43,7 @@ def list_(kind: str | None, last: int, as_json: bool) -> None:
 @json_option
 def show(run_id: str, as_json: bool) -> None:
     """One run: parameters, metrics, steps. The first letters of its id are enough."""
-    store = here().store
+    store = memory()
     run = runs.get(store, run_id)
     metrics, steps = runs.metrics_of(store, run.id), runs.executions_of(store, run.id)
     if as_json:

@@ -27,7 +27,7 @@ def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
 
     Run it from cron or a scheduler as often as you like: what was judged is not judged again.
     """
-    project = here()
+    project = here(runs=retrain)
     seen = look(project, until=until, retrain=retrain)
     if as_json:
         print_json(seen)

@@ -1,0 +1,58 @@
+"""What is released can be operated while the project's canvas or code is broken."""
+
+from __future__ import annotations
+
+import pytest
+
+BROKEN = {
+    "a canvas with a wrong key": ("threefold.yaml", lambda text: text.replace("accept:", "acept:")),
+    "a canvas that is no YAML": ("threefold.yaml", lambda text: text + "\n}{\n"),
+    "code that does not import": ("features.py", lambda text: "def f(:\n"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_released_can_be_operated_while_the_folder_is_broken(released, name: str) -> None:
+    released.serve_and_ask("p-1", {"months": 3, "plan": "basic", "complaints": 5})
+    file, spoil = BROKEN[name]
+    path = released.root / file
+    released.write(file, spoil(path.read_text() if path.exists() else ""))
+    warned = file == "threefold.yaml"
+    for words in (
+        ("release", "stop", "--reason", "it must"),
+        ("release", "resume"),
+        ("release", "list"),
+        ("status",),
+        ("models", "list"),
+        ("watch",),
+        ("trace", "p-1"),
+    ):
+        called = released.call(*words)
+        assert called.code == 0, (words, called.err)
+        assert ("threefold.yaml has " in called.err) is warned, words
+    for words in (("events", "verify"), ("runs", "list"), ("events", "list")):
+        assert released.call(*words).code == 0, words
+    serving = released.start("serve", "--port", "0")
+    assert serving.stdout is not None
+    assert "serving churn on" in serving.stdout.readline()
+    serving.terminate()
+    serving.communicate(timeout=60)
+    rolled = released.call("rollback")
+    assert "no version before" in rolled.err or rolled.code == 0, rolled.err
+    refused = released.call("run")
+    assert refused.code != 0
+    assert "version in the store" not in refused.err
+
+
+def test_a_version_is_built_again_from_its_archive_whatever_the_folder_holds_now(released) -> None:
+    released.write("features.py", "def f(:\n")
+    released.write("threefold.yaml", "project: churn\n")
+    called = released.call("reproduce", "1")
+    assert called.code == 0, called.err
+
+
+def test_a_broken_canvas_without_any_version_is_answered_with_its_findings(folder) -> None:
+    folder.edit("threefold.yaml", "accept:", "acept:")
+    called = folder.call("status")
+    assert called.code == 2
+    assert "acept" in called.err
