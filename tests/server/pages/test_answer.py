@@ -4,7 +4,7 @@ import pytest
 
 from threefold.server.pages.answer import as_json
 
-ADDRESSES = ["/", "/runs", "/runs/0"]
+ADDRESSES = ["/", "/runs", "/runs/0", "/compare", "/models", "/data", "/lineage", "/audit", "/search?q=x"]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

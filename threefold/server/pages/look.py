@@ -16,7 +16,8 @@ from threefold.server.pages import static, words
 
 HERE = Path(__file__).parent
 THEMES = ("light", "dark")
-PLACES = (("/", "Home"), ("/runs", "Runs"))
+PLACES = (("/", "Home"), ("/runs", "Runs"), ("/models", "Models"), ("/data", "Data"), ("/lineage", "Lineage"),
+          ("/audit", "Audit"))  # fmt: skip
 
 
 def render(template: str, request: Request, shown: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from threefold.server.pages import home, run, runs, static
+from threefold.server.pages import audit, compare, data, home, lineage, models, run, runs, search, static
 
 ROUTES = [
     Route("/", home.show, methods=["GET"]),
@@ -13,5 +13,16 @@ ROUTES = [
     Route("/runs/{id}", run.show, methods=["GET"]),
     Route("/runs/{id}/curves", run.curves, methods=["GET"]),
     Route("/runs/{id}/files/{path:path}", run.file, methods=["GET"]),
+    Route("/compare", compare.show, methods=["GET"]),
+    Route("/compare/curves", compare.curves, methods=["GET"]),
+    Route("/models", models.show_all, methods=["GET"]),
+    Route("/models/{name:path}/{number:int}", models.show_version, methods=["GET"]),
+    Route("/models/{name:path}", models.show_model, methods=["GET"]),
+    Route("/data", data.show_all, methods=["GET"]),
+    Route("/data/diff", data.compare, methods=["GET"]),
+    Route("/data/{digest}", data.show, methods=["GET"]),
+    Route("/lineage", lineage.show, methods=["GET"]),
+    Route("/audit", audit.show, methods=["GET"]),
+    Route("/search", search.show, methods=["GET"]),
     Route("/static/{mark}/{path:path}", static.serve, methods=["GET"]),
 ]

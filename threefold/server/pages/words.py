@@ -36,7 +36,7 @@ def number(value: Any) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
-        return f"{int(value):,}".replace("-", "−")
+        return f"{int(value):{',' if abs(value) >= 10_000 else ''}}".replace("-", "−")  # 2013 may be a year
     text = f"{value:,.5g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.5g}"
     return text.replace("-", "−", 1) if value < 0 else text
 
@@ -115,6 +115,12 @@ def seconds_between(start: Any, end: Any) -> float | None:
     """How long something took; None where one of its moments is not known."""
     first, last = _moment(start), _moment(end)
     return None if first is None or last is None else (last - first).total_seconds()
+
+
+def seconds(at: Any) -> float | None:
+    """A moment in seconds since 1970; None where it is not known."""
+    found = _moment(at)
+    return None if found is None else found.timestamp()
 
 
 def _moment(at: Any) -> datetime | None:

@@ -61,7 +61,10 @@
     place.textContent = count < 2 ? "choose 2 to 20 runs" : count > 20 ? `${count} chosen; at most 20 can be compared` : `${count} chosen`;
     document.querySelector("[data-compare]").disabled = count < 2 || count > 20;
   }
-  addEventListener("change", (event) => { if (event.target.name === "run") tellChosen(); });
+  addEventListener("change", (event) => {
+    if (event.target.name === "run") tellChosen();
+    event.target.closest("form[data-instant]")?.requestSubmit();
+  });
   // Fields that say nothing need not stand in the address.
   addEventListener("submit", (event) => {
     if (event.target.method !== "get") return;

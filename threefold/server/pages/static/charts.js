@@ -41,8 +41,8 @@
 
   function linesOf(figure) {
     if (figure.dataset.shape !== undefined) {
-      const shape = points.get(`shape ${figure.dataset.shape}`) || [];
-      return [{ label: figure.dataset.shape, x: shape.map((p) => p[0]), y: shape.map((p) => p[1]), number: 0 }];
+      const shapes = points.get(`shape ${figure.dataset.shape}`) || [];
+      return shapes.map((shape) => ({ ...shape, x: shape.points.map((p) => p[0]), y: shape.points.map((p) => p[1]) }));
     }
     return (points.get(figure.dataset.metric) || []).map((line) => {
       const start = line.at.length ? Math.min(...line.at) : 0;
@@ -126,7 +126,7 @@
     if (!answer.ok) return null;
     const found = await answer.json();
     for (const [name, line] of Object.entries(found.lines || {})) points.set(name, Array.isArray(line) ? line : [{ ...line, label: name, number: 0 }]);
-    for (const [name, shape] of Object.entries(found.shapes || {})) points.set(`shape ${name}`, shape);
+    for (const [name, shape] of Object.entries(found.shapes || {})) points.set(`shape ${name}`, shape.length && shape[0].points ? shape : [{ points: shape, label: name, number: 0 }]);
     return found;
   }
 
