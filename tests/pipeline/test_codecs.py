@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from threefold.errors import Refused, ThreefoldError
 from threefold.pipeline import codecs
 from threefold.records import FeatureSpec, GateResult, TaskSpec
+from threefold.store.objects import LocalObjects
 
 KEY = bytes(32)
 
@@ -82,16 +83,17 @@ def test_every_nesting_of_plain_values_comes_back(value: Any) -> None:
     assert round_trip(value) == value
 
 
-def test_a_table_comes_back_with_its_types_and_has_equal_bytes_each_time() -> None:
+def test_a_table_comes_back_with_its_types_and_has_equal_bytes_each_time(tmp_path: Path) -> None:
     table = pl.DataFrame(
         {"n": [1, None], "x": [0.5, float("nan")], "t": [datetime(2013, 1, 1), None], "s": ["a", None], "l": [[1], []]},
         schema_overrides={"n": pl.Int8, "x": pl.Float32},
     )
-    encoded = codecs.encode(table, KEY)
+    objects = LocalObjects(tmp_path)
+    encoded, digest = codecs.keep(table, objects, KEY)
     assert encoded.codec == "table"
-    assert codecs.decode(encoded.data, "table", KEY).equals(table)
-    assert codecs.decode(encoded.data, "table", KEY).schema == table.schema
-    assert codecs.encode(table.clone(), KEY).data == encoded.data
+    assert objects.get_table(digest).equals(table)
+    assert objects.get_table(digest).schema == table.schema
+    assert codecs.keep(table.clone(), objects, KEY) == (encoded, digest)
 
 
 def test_anything_else_is_a_signed_pickle() -> None:

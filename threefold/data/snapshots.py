@@ -46,7 +46,7 @@ def keep(
         name=name,
         digest=digest,
         rows=frame.height,
-        size_bytes=store.objects.size_bytes(digest),
+        size_bytes=store.objects.weight_bytes(digest),
         columns={column: str(dtype) for column, dtype in frame.schema.items()},
         source=source,
         source_digest=source_digest,

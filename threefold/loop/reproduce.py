@@ -101,13 +101,13 @@ def _lay_out(project: Project, version: ModelVersion, folder: Path) -> Project:
     if key.is_file():
         shutil.copy2(key, scratch.store.root / "key")
     for name, digest in version.lineage.snapshots.items():
-        scratch.store.objects.put(_kept(project, version, name, digest))
+        _take(project, scratch, version, name, digest)
     return scratch
 
 
-def _kept(project: Project, version: ModelVersion, name: str, digest: str) -> bytes:
+def _take(project: Project, scratch: Project, version: ModelVersion, name: str, digest: str) -> None:
     try:
-        return project.store.objects.get(digest)
+        scratch.store.objects.take_from(project.store.objects, digest)
     except (NotFound, StoreError) as error:
         raise NotFound(
             f"the snapshot of table {name!r} that version {version.number} was trained on is gone or damaged",

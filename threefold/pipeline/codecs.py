@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from threefold.errors import Refused, ThreefoldError
+from threefold.store.objects import Objects
 
 MAGIC = b"threefold-pickle-1\n"
 SIGNATURE_BYTES = 32
@@ -33,14 +34,14 @@ SIGNATURE_BYTES = 32
 class Encoded:
     """A value as bytes."""
 
-    data: bytes
+    data: bytes  # empty for a table, which the store encodes itself
     codec: str  # table, json, bytes, pickle
     type: str  # "module:qualname" of the value
     classes: tuple[str, ...] = ()  # pickle: "module:qualname" of the classes and functions inside
 
 
 def encode(value: Any, key: bytes) -> Encoded:
-    """A value as bytes, by the first codec that can bring it back exactly.
+    """A value as bytes, by the first codec that can bring it back exactly. Tables are for `keep`.
 
     Args:
         value: anything a step returns.
@@ -52,10 +53,6 @@ def encode(value: Any, key: bytes) -> Encoded:
     name = f"{kind.__module__}:{kind.__qualname__}"
     if kind is bytes:
         return Encoded(value, "bytes", name)
-    if name.startswith("polars") and hasattr(value, "write_parquet"):
-        data = _parquet(value)
-        if data is not None:
-            return Encoded(data, "table", name)
     try:
         return Encoded(to_text(value), "json", name)
     except TypeError:
@@ -72,7 +69,6 @@ def decode(data: bytes, codec: str, key: bytes) -> Any:
     """
     decoders: dict[str, Callable[[bytes], Any]] = {
         "bytes": bytes,
-        "table": _read_parquet,
         "json": from_text,
         "pickle": lambda signed: open_pickle(signed, key),
     }
@@ -81,20 +77,24 @@ def decode(data: bytes, codec: str, key: bytes) -> Any:
     return decoders[codec](data)
 
 
-def _parquet(frame: Any) -> bytes | None:
-    buffer = io.BytesIO()
-    try:
-        frame.write_parquet(buffer, compression="zstd", statistics=True)
-    except Exception:
-        # Columns of Python objects have no place in Parquet, and Polars says so with several kinds of error.
-        return None
-    return buffer.getvalue()
+def keep(value: Any, objects: Objects, key: bytes) -> tuple[Encoded, str]:
+    """A value brought into the store; returns how, and its digest. Tables share what they have in common.
 
-
-def _read_parquet(data: bytes) -> Any:
-    import polars as pl  # 200 ms: only who reads tables pays for it
-
-    return pl.read_parquet(io.BytesIO(data))
+    Raises:
+        ThreefoldError: the value cannot be kept, or there is no room.
+    """
+    kind = type(value)
+    if kind.__module__.startswith("polars") and hasattr(value, "write_parquet"):
+        try:
+            digest = objects.put_table(value)
+        except ThreefoldError:
+            raise
+        except Exception:
+            pass  # Parquet has no place for columns of Python objects; Polars says so with several kinds of error
+        else:
+            return Encoded(b"", "table", f"{kind.__module__}:{kind.__qualname__}"), digest
+    encoded = encode(value, key)
+    return encoded, objects.put(encoded.data)
 
 
 # -------------------------------------------------------------------------------------------------------- json

@@ -211,10 +211,10 @@ class Session:
         self._require_unchanged(step, verdict.fingerprint)
         outputs: Outputs = {}
         for name, value in results.items():
-            encoded = codecs.encode(value, self.store.key())
+            encoded, digest = codecs.keep(value, self.store.objects, self.store.key())
             classes = tuple(one for one in encoded.classes if self.fingerprints.is_local_class(one))
-            digest = self.store.objects.put(encoded.data)
-            outputs[name] = Output(digest, encoded.codec, encoded.type, len(encoded.data), classes)
+            size = self.store.objects.weight_bytes(digest) if encoded.codec == "table" else len(encoded.data)
+            outputs[name] = Output(digest, encoded.codec, encoded.type, size, classes)
             self._values.keep(f"{step.name}.{name}", value, encoded)
         self.keep_environment(verdict.fingerprint.environment)
         with self.store.write() as tx:

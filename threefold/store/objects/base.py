@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from threefold.errors import NotFound, StoreError
+from threefold.store.objects import manifest
 
 if TYPE_CHECKING:
     from typing import Self
@@ -103,6 +103,10 @@ class Objects(ABC):
         """
 
     @abstractmethod
+    def head(self, digest: str, count: int) -> bytes:
+        """The first bytes of an object, at most `count`, not verified. Raises NotFound."""
+
+    @abstractmethod
     def growing(self) -> Growing:
         """A new object that takes its bytes bit by bit, in constant memory; for callers that are handed them."""
 
@@ -136,20 +140,55 @@ class Objects(ABC):
             return half.keep()
 
     def put_table(self, table: pl.DataFrame) -> str:
-        """Keep a table as Parquet; equal tables of one Polars version give one digest."""
-        buffer = BytesIO()
-        table.write_parquet(buffer, compression="zstd", statistics=True)
-        return self.put(buffer.getvalue())
+        """Keep a table as Parquet; equal tables of one Polars version give one digest.
+
+        A large table is cut into pieces by what its rows say, each an object of its own, and its digest is that of
+        the manifest which lists them: a table that differs in one place adds only the pieces around that place.
+        """
+        from threefold.store.objects import tables  # Polars costs 170 ms: only who keeps tables pays
+
+        return tables.put(self, table)
 
     def get_table(self, digest: str) -> pl.DataFrame:
-        """A table read back, verified."""
-        import polars as pl  # 170 ms: only who reads tables pays for it
+        """A table read back, verified.
 
-        return pl.read_parquet(BytesIO(self.get(digest)))
+        Raises:
+            NotFound, StoreError: it, or a piece of it, is gone or damaged.
+        """
+        from threefold.store.objects import tables  # as above
+
+        return tables.get(self, digest)
 
     def scan_table(self, digest: str) -> pl.LazyFrame:
         """A table to search in without reading all of it. What a scan reads is not verified; `get_table` is."""
         return self.get_table(digest).lazy()
+
+    def references(self, digest: str) -> tuple[str, ...]:
+        """The objects that an object is made of: the pieces of a large table; none for all others.
+
+        Reads a few bytes of an object that is no manifest. Raises NotFound, and StoreError for a damaged manifest.
+        """
+        if not self.head(digest, len(manifest.MAGIC)).startswith(manifest.MAGIC):
+            return ()
+        data = self.get(digest)
+        try:
+            return tuple(piece.digest for piece in manifest.parse(data, self.address).pieces)
+        except StoreError:
+            return ()  # somebody's file that only begins like a manifest
+
+    def weight_bytes(self, digest: str) -> int:
+        """How much room an object takes with all that it is made of. Raises NotFound, StoreError."""
+        return self.size_bytes(digest) + sum(self.size_bytes(piece) for piece in set(self.references(digest)))
+
+    def take_from(self, other: Objects, digest: str) -> None:
+        """Copy an object from another home, pieces first, so that what is seen here is always whole.
+
+        Raises:
+            NotFound, StoreError: it is gone or damaged there, or cannot be written here.
+        """
+        for one in (*other.references(digest), digest):
+            if not self.has(one):
+                self.put_stream(other.open_stream(one))
 
     def _missing(self, digest: str) -> NotFound:
         return NotFound(f"object {digest[:12]} is not in the store", self.address, "run the step that made it again")

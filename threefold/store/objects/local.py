@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threefold.errors import StoreError
 from threefold.store.objects.base import PIECE_BYTES, Growing, Objects, digest_of
+from threefold.store.objects.growing import GrowingFile, disk_error, sweep
 
 if TYPE_CHECKING:
     import polars as pl
-
-HALF = ".half"  # the folder, among the objects, where bytes grow before they get their name
-ABANDONED_S = 24 * 3600  # nobody writes one object for a day
 
 
 class LocalObjects(Objects):
@@ -59,7 +52,7 @@ class LocalObjects(Objects):
         try:
             held = _holds(self.path(digest), data)
         except OSError as error:
-            raise _disk_error(error, self.root) from error
+            raise disk_error(error, self.root) from error
         if not held:
             with self.growing() as half:
                 half.write(data)
@@ -76,9 +69,23 @@ class LocalObjects(Objects):
             raise self._damaged(digest, str(self.path(digest)))
         return data
 
+    def head(self, digest: str, count: int) -> bytes:
+        """The first bytes of an object. Raises NotFound."""
+        try:
+            with self.path(digest).open("rb") as file:
+                return file.read(count)
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+
     def growing(self) -> Growing:
         """A new object that takes its bytes bit by bit."""
-        return GrowingFile(self)
+        return GrowingFile(self.root, self._publish)
+
+    def _publish(self, half: Path, digest: str) -> None:
+        target = self.path(digest)
+        target.parent.mkdir(exist_ok=True)
+        os.replace(half, target)  # a damaged copy is mended by the way
+        _sync_folder(target.parent)
 
     def open_stream(self, digest: str, start: int = 0) -> Iterator[bytes]:
         """The bytes of an object from `start` on, in pieces."""
@@ -99,67 +106,14 @@ class LocalObjects(Objects):
         """A table to search in, read column by column from the disk."""
         import polars as pl  # 170 ms: only who reads tables pays for it
 
-        self.size_bytes(digest)
-        return pl.scan_parquet(self.path(digest))
+        parts = self.references(digest) or (digest,)
+        for part in parts:
+            self.size_bytes(part)
+        return pl.scan_parquet([self.path(part) for part in parts])
 
     def sweep(self) -> int:
-        """Remove what writers that were killed left half-written; returns how many files. Young ones may still grow."""
-        half, removed = self.root / HALF, 0
-        for file in half.iterdir() if half.is_dir() else ():
-            try:
-                if time.time() - file.stat().st_mtime > ABANDONED_S:
-                    file.unlink()
-                    removed += 1
-            except FileNotFoundError:
-                continue  # its writer is alive and has just finished
-        return removed
-
-
-class GrowingFile(Growing):
-    """An object growing in a file that nobody sees."""
-
-    def __init__(self, home: LocalObjects) -> None:
-        self._home = home
-        self._seen = hashlib.sha256()
-        self._size = 0
-        half = home.root / HALF
-        try:
-            half.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=half)
-        except OSError as error:
-            raise _disk_error(error, home.root) from error
-        self._file = os.fdopen(handle, "wb", buffering=0)  # nothing is left to flush when a full disk is noticed
-        self._path = Path(name)
-
-    def write(self, data: bytes) -> None:
-        """Add bytes. Raises StoreError where there is no room."""
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise _disk_error(error, self._home.root) from error
-        self._seen.update(data)
-        self._size += len(data)
-
-    def keep(self) -> tuple[str, int]:
-        """Bring the bytes to the disk, then give them their name."""
-        digest = self._seen.hexdigest()
-        target = self._home.path(digest)
-        try:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            target.parent.mkdir(exist_ok=True)
-            os.replace(self._path, target)  # a damaged copy is mended by the way
-            _sync_folder(target.parent)
-        except OSError as error:
-            raise _disk_error(error, self._home.root) from error
-        return digest, self._size
-
-    def discard(self) -> None:
-        """Forget what was written."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        """Remove what writers that were killed left half-written; returns how many files."""
+        return sweep(self.root)
 
 
 def _holds(file: Path, data: bytes) -> bool:
@@ -178,9 +132,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _disk_error(error: OSError, root: Path) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError("the disk is full", str(root), "free some space and run again; nothing half-written was kept")
-    return StoreError(f"cannot write: {error.strerror}", str(root), "check that the folder exists and is writable")
