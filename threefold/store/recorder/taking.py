@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from threefold.errors import DataError
-from threefold.records import now_ms
 from threefold.store.objects import Objects
-from threefold.store.schema import files, run_tags, runs
+from threefold.store.schema import run_tags, runs
 from threefold.store.store import Writer
-from threefold.store.tracking import experiments, metrics
+from threefold.store.tracking import experiments, files, metrics
 from threefold.store.tracking import runs as tracked
 
 TAKEN = "threefold.spooled"  # the tag that says how many records of the run's spool are in the catalogue
@@ -100,10 +99,8 @@ def _file(tx: Writer, run_id: str, record: Record, objects: Objects) -> None:
     if not objects.has(record["digest"]):
         raise DataError(f"the file {record['name']!r} was not sent", f"run {run_id}", "send its bytes first")
     root = tx.connection.scalar(select(runs.c.artifact_root).where(runs.c.id == run_id)) or ""
-    path = f"{root.removeprefix(experiments.ROOT)}/{record['name']}"
-    row = {"digest": record["digest"], "size_bytes": record["size_bytes"], "changed_ms": now_ms()}
-    if not tx.execute(update(files).where(files.c.path == path).values(**row)).rowcount:
-        tx.execute(insert(files).values(path=path, **row))
+    path = f"{root.removeprefix(experiments.ROOT)}/{files.safe(record['name'])}"
+    files.put(tx.connection, path, record["digest"], record["size_bytes"])
 
 
 def _end(tx: Writer, run_id: str, record: Record, _objects: Objects) -> None:
