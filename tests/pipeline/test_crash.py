@@ -82,7 +82,7 @@ def test_a_run_that_is_killed_in_a_step_goes_on_where_it_was(tmp_path: Path) -> 
     (tmp_path / "gate").unlink()
 
     store = Store.open(tmp_path / ".threefold")
-    assert runs.list_runs(store)[0].status == "running"  # nobody has looked yet
+    assert runs.list_runs(store)[0].status == "interrupted"
     assert ended(start(tmp_path)) == "first:reused second:ran third:ran"
     assert [run.status for run in runs.list_runs(store)] == ["done", "interrupted"]
     with store.read() as connection:

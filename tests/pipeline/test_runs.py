@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from threefold.errors import GateFailed, NotFound
 from threefold.pipeline import runs
@@ -88,6 +88,23 @@ def test_the_run_of_a_process_that_is_gone_is_marked_interrupted(store: Store) -
     assert (runs.get(store, dead).status, runs.get(store, alive).status) == ("interrupted", "running")
     with store.read() as connection:
         assert [event.subject for event in read(connection, kind="run.interrupted")] == [f"run {dead}"]
+
+
+def test_a_dead_run_is_read_as_interrupted_and_ends_with_its_last_step(store: Store) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    started, stepped = (runs.start(store, project="p") for _ in range(2))
+    ended = "2026-01-01T00:00:09+00:00"
+    step = {"id": "e", "run_id": stepped, "step": "s", "key": "k", "status": "ran", "reason": "", "error": None,
+            "started_at": "2026-01-01T00:00:00+00:00", "ended_at": ended}  # fmt: skip
+    with store.write() as tx:
+        tx.execute(update(schema.runs).values(pid=gone.pid))
+        tx.execute(insert(schema.executions).values(**step))
+    assert {run.id: (run.status, run.ended_at) for run in runs.list_runs(store)} == {
+        started: ("interrupted", None),
+        stepped: ("interrupted", ended),
+    }
+    assert runs.list_runs(store, status="running") == []
 
 
 def test_a_number_that_was_given_to_a_younger_process_is_no_sign_of_life(store: Store) -> None:

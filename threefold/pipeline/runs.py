@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from socket import gethostname
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
-from threefold.errors import GateFailed, NotFound, Refused, ThreefoldError
+from threefold.errors import GateFailed, NotFound, Refused, StoreError, ThreefoldError
 from threefold.records import now_ms, plain, utc_now
 from threefold.store import Store, Writer, new_id, schema
 from threefold.store.tracking import experiments, metrics
@@ -250,10 +250,7 @@ def get(store: Store, run_id: str) -> Run:
     Raises:
         NotFound: there is none, or the beginning fits several.
     """
-    with store.read() as connection:
-        query = _RUNS.where(schema.runs.c.id.startswith(run_id, autoescape=True))
-        rows = connection.execute(query.limit(2)).all()
-        found = _records(connection, rows)
+    found = _without_dead(store, _RUNS.where(schema.runs.c.id.startswith(run_id, autoescape=True)).limit(2))
     if len(found) != 1:
         said = "several runs begin with" if found else "there is no run"
         raise NotFound(f"{said} {run_id!r}", store.url, "see: threefold runs")
@@ -276,8 +273,7 @@ def list_runs(
     for column, value in {**wanted, table.c.parent_id: parent_id}.items():
         if value is not None:
             query = query.where(column == value)
-    with store.read() as connection:
-        return _records(connection, connection.execute(query).all())
+    return _without_dead(store, query)
 
 
 _RUNS = select(schema.runs, schema.experiments.c.name.label("project")).join(schema.experiments)
@@ -323,18 +319,44 @@ def executions_of(store: Store, run_id: str) -> list[ExecutionRow]:
 
 
 def mark_interrupted(store: Store) -> tuple[str, ...]:
-    """Mark the runs whose process is gone from this machine as interrupted; returns their ids."""
+    """Mark the runs whose process is gone from this machine as interrupted; returns their ids.
+
+    A run is over since the last step that ended in it. Where none did, nobody knows when that was.
+    """
     table = schema.runs
-    query = select(table.c.id, table.c.pid, table.c.started_at)
-    query = query.where((table.c.status == "running") & (table.c.host == gethostname()))
+    query = select(table.c.id, table.c.host, table.c.pid, table.c.status, table.c.started_at)
     with store.read() as connection:
-        rows = connection.execute(query).all()
-    dead = tuple(row.id for row in rows if not _alive(row.id, row.pid, row.started_at))
+        rows = connection.execute(query.where(table.c.status == "running", table.c.host == gethostname())).all()
+    dead = tuple(row.id for row in rows if _is_dead(row))
     if dead:
         with store.write() as tx:
             for run_id in dead:
+                last = tx.connection.scalar(_LAST_SIGN, {"wanted": run_id})
                 finish_in(tx, run_id, "interrupted", None, cause="its process is gone")
+                tx.execute(update(table).where(table.c.id == run_id).values(ended_at=last))
     return dead
+
+
+_LAST_SIGN = select(func.max(schema.executions.c.ended_at)).where(schema.executions.c.run_id == bindparam("wanted"))
+
+
+def _without_dead(store: Store, query: Select[Any]) -> list[Run]:
+    """The runs of a query; one whose process is gone is marked first, so that nobody reads that it goes on."""
+    with store.read() as connection:
+        rows = connection.execute(query).all()
+        if not any(_is_dead(row) for row in rows):
+            return _records(connection, rows)
+    with suppress(StoreError):  # who may not write reads what stands there
+        mark_interrupted(store)
+    with store.read() as connection:
+        return _records(connection, connection.execute(query).all())
+
+
+def _is_dead(row: Any) -> bool:
+    """Whether the row of a run says that it goes on here, in a process that is gone; 0 is a process nobody knows."""
+    if row.status != "running" or row.host != gethostname() or not row.pid:
+        return False
+    return not _alive(row.id, row.pid, row.started_at)
 
 
 def _alive(run_id: str, pid: int, started_at: str) -> bool:
