@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 DIE = "import os\n\ndef _die():\n    if os.path.exists('die'):\n        os.kill(os.getpid(), 9)\n\n"
@@ -44,3 +47,25 @@ def test_a_run_that_was_killed_goes_on_where_it_was(folder, stage: str) -> None:
         "done",
         "interrupted",
     ]
+
+
+SLOW = """
+steps:
+  slow: {run: "exec 9>alive; echo started >&9; sleep 60; echo survived >&9; echo a > {slow.csv}", outputs: slow.csv}
+"""
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_a_command_step_ends_with_the_run_that_started_it(folder, sent: signal.Signals, code: int) -> None:
+    folder.write("threefold.yaml", (folder.root / "threefold.yaml").read_text() + SLOW)
+    os.mkfifo(folder.root / "alive")
+    process = folder.start("run")
+    with (folder.root / "alive").open() as alive:  # opens when the command has opened its side
+        assert alive.readline() == "started\n"
+        process.send_signal(sent)
+        assert alive.read() == ""  # ends when nobody holds the other side any more
+    process.communicate(timeout=60)
+    assert process.returncode == code
+    run = folder.call("runs", "list", "--kind", "pipeline", "--json").json[0]
+    assert run["status"] == "interrupted"
+    assert "pipeline interrupted" in folder.call("status").out

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ from threefold.pipeline.files import Files
 from threefold.pipeline.step import nearest
 
 PLACEHOLDER = re.compile(r"(?<![$\w{])\{([\w./-]+)\}(?!\})")  # not ${VARIABLE}, not {{ literal }}
+GRACE_S = 5.0  # between asking a command to end and ending it
+# Beside the command waits a guard that ends both when we are gone, even by kill -9: our end of its pipe closes then.
+# Told "done" it goes quietly. A number of its own (3) keeps the pipe from the command, which has nothing on its input.
+GUARDED = f"""exec 3<&0 </dev/null
+(trap '' TERM; read -r said <&3 || {{ kill -TERM 0; sleep {GRACE_S:g}; kill -KILL 0; }}) &
+exec 3<&-
+exec /bin/sh -c "$1"
+"""
 LAST_LINES = 8  # of what a failed command said, shown to the user
 
 
@@ -107,22 +116,37 @@ def _execute(step: CommandStep, command: str, root: Path, folder: Path) -> None:
     environment = {**os.environ, "THREEFOLD_OUTPUTS": str(folder / "out")}
     with said.open("wb") as output:
         process = subprocess.Popen(
-            command, shell=True, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True,
+            ["/bin/sh", "-c", GUARDED, "threefold", command], cwd=root, env=environment, stdin=subprocess.PIPE,
+            stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
             code = process.wait()
         except BaseException:
-            # The command is a group of its own, so that its children end with it.
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+            _end(process)
             raise
+        _dismiss_guard(process)
     if code != 0:
         raise StepFailed(
             f"step {step.name!r} failed: the command returned {code}{_last_words(said)}",
             f"threefold.yaml, steps, {step.name}",
             f"run it yourself in {root}: {step.run}",
         )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command with all it has started: it is a group of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _dismiss_guard(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as guard:
+        guard.write(b"done\n")
 
 
 def _last_words(file: Path) -> str:
