@@ -47,7 +47,7 @@ def register(
         ).first()
         if known:
             return version_of(known)
-        number = _next_number(tx, name)
+        number = next_number(tx, name)
         row = {
             "name": name, "number": number, "run_id": run_id, "bundle": digest, "status": "candidate", "stage": "None",
             "metrics": _finite(metrics), "lineage": plain(lineage), "source": "", "user": tx.actor,
@@ -156,7 +156,8 @@ def move_alias(tx: Writer, name: str, alias: str, number: int | None, reason: st
     tx.event("alias.moved", f"model {name}", {"alias": alias, "from": before, "to": number, "reason": reason})
 
 
-def _next_number(tx: Writer, name: str) -> int:
+def next_number(tx: Writer, name: str) -> int:
+    """The next number of a name; the name is made where there is none."""
     # Kept beside the versions, so that a number never comes back, even after its version was deleted.
     mine = models.c.name == name
     last = tx.connection.scalar(select(models.c.last_number).where(mine))

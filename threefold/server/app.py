@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from threefold.server import api, mlflow, pages
 from threefold.server.call import Call
 from threefold.server.context import Context
+from threefold.server.delivering import Courier
 from threefold.server.refusals import ProtocolError, refuse
 from threefold.server.routes import Endpoint, Table
 from threefold.server.streams import respond
@@ -92,6 +93,8 @@ class Server:
             return encoded(await self.context.write(lambda tx: work(tx, call)))
         if endpoint.kind == "read":
             return await self.context.read(_read_and_encode, work, call)
+        if endpoint.kind == "await":
+            return encoded(await work(self.context, call))
         return encoded(work(self.context, call))
 
     def _unknown(self, method: str, path: str) -> ProtocolError:
@@ -103,8 +106,10 @@ class Server:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                courier = Courier(self.context.store, self.context.queue)
                 await send({"type": "lifespan.startup.complete"})
             else:
+                courier.close()
                 self.context.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -24,12 +24,12 @@ class Endpoint:
 
     Attributes:
         work: takes a connection (reading) or a Writer (writing), and the call; returns what is sent as JSON.
-        kind: where it runs. "at once" takes the context and the call on the event loop, and must be quick; "stream"
-            speaks ASGI itself.
+        kind: where it runs. "at once" takes the context and the call on the event loop, and must be quick; "await" is
+            the same as a coroutine; "stream" speaks ASGI itself.
     """
 
     work: Callable[..., Any]
-    kind: Literal["read", "write", "at once", "stream"]
+    kind: Literal["read", "write", "at once", "await", "stream"]
 
 
 def reading(work: Callable[..., Any]) -> Endpoint:
@@ -45,6 +45,11 @@ def writing(work: Callable[..., Any]) -> Endpoint:
 def at_once(work: Callable[[Context, Call], Any]) -> Endpoint:
     """A function that needs neither: `work(context, call)`, on the event loop."""
     return Endpoint(work, "at once")
+
+
+def awaiting(work: Callable[[Context, Call], Awaitable[Any]]) -> Endpoint:
+    """A function that needs several things of the context: `await work(context, call)`."""
+    return Endpoint(work, "await")
 
 
 def streaming(work: Streaming) -> Endpoint:

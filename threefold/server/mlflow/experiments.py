@@ -117,8 +117,8 @@ def page_size(call: Call, default: int, largest: int) -> int:
     """How many a page shall hold."""
     size = cast(int, call.whole("max_results", default))
     if size < 1 or size > largest:
-        bound = "a positive integer" if size < 1 else f"at most {largest}"
-        raise invalid(f"Invalid value {size} for parameter 'max_results' supplied. It must be {bound}")
+        bound = "a positive integer, but got" if size < 1 else f"at most {largest}, but got value"
+        raise invalid(f"Invalid value {size} for parameter 'max_results' supplied. It must be {bound} {size}")
     return size
 
 

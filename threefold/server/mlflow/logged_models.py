@@ -24,8 +24,8 @@ _STATUS_WORDS = {word: number for number, word in enumerate((f"LOGGED_MODEL_{wor
 def create(tx: Writer, call: Call) -> dict[str, Any]:
     """Make a logged model."""
     key = logged_models.create(
-        tx, key_of(call), name=call.text("name") or "", type=call.text("model_type"),
-        run_id=call.text("source_run_id"), params=tags_in(call.items("params")), tags=tags_in(call.items("tags")),
+        tx, key_of(call), name=call.text("name") or "", type=call.text("model_type") or "",
+        run_id=call.text("source_run_id") or "", params=tags_in(call.items("params")), tags=tags_in(call.items("tags")),
     )  # fmt: skip
     return _one(tx.connection, key)
 
