@@ -343,10 +343,16 @@ train: {candidates: [linear], budget: 1 s}
 """
 
 
+def _said(churned: bool) -> str:
+    return "yes" if churned else "no"
+
+
 @pytest.mark.slow
 def test_the_requests_of_the_serving_page_are_answered(tmp_path: Path) -> None:
     chance = random.Random(7)
-    rows = [f"{chance.choice(('basic', 'pro'))},{n % 60},{n % 6},{chance.random() * 6 < n % 6}" for n in range(300)]
+    rows = [
+        f"{chance.choice(('basic', 'pro'))},{n % 60},{n % 6},{_said(chance.random() * 6 < n % 6)}" for n in range(300)
+    ]
     (tmp_path / "customers.csv").write_text("\n".join(["plan,months,calls,churned", *rows]) + "\n")
     (tmp_path / "threefold.yaml").write_text(SHOP)
     project = open_project(tmp_path)

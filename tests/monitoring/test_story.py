@@ -341,3 +341,13 @@ def test_a_channel_that_fails_does_not_stop_the_watch(tmp_path):
     world = World(tmp_path, replace(DAILY, notify=("nobody knows this one",)))
     assert len(world.live(range(12), lambda day: promises_too_little)) == 1
     world.close()
+
+
+def test_labels_that_are_no_class_are_counted_as_such_also_when_they_come_late(world):
+    ids, _, times = world.answer(0, labels=False)
+    world.label(ids[:300], ["banana"] * 300, times[:300])
+    (first,) = world.look(0).reports
+    assert first.checks["label:no outcome"] == 300
+    world.label(ids[300:310], ["apple"] * 10, times[300:310])
+    (again,) = world.look(0).reports
+    assert again.checks["label:no outcome"] == 310

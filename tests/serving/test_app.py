@@ -270,14 +270,34 @@ def test_a_prediction_is_logged_with_id_time_checks_and_features(client, served,
 
 def test_labels_come_back_and_are_found_with_the_prediction(client, served, request_of):
     client.post(INFER, json=request_of([1.0], [2.0], ["AA"], prediction_id=["a"]))
-    labels = [{"id": "a", "value": True, "time": "2013-07-01T14:30:00Z"}, {"id": "other", "value": 2.0}]
+    labels = [{"id": "a", "value": True, "time": "2013-07-01T14:30:00Z"}, {"id": "other", "value": 0.0}]
     assert client.post("/feedback", json={"labels": labels}).json() == {"accepted": 2}
     before = log.find(served, "demo", "a")
     log.ingest(served, "demo")
     assert log.find(served, "demo", "a") == before
     assert before["labels"][0]["value"] == "true"
-    assert log.read_feedback(served, "demo")["value"].to_list() == ["true", "2"]
+    assert log.read_feedback(served, "demo")["value"].to_list() == ["true", "0"]
     assert log.find(served, "demo", "nobody") is None
+
+
+def test_labels_that_are_no_class_are_refused_by_name_and_the_others_taken(client, served):
+    labels = [{"id": "a", "value": "true"}, *({"id": str(n), "value": "banana"} for n in range(30))]
+    answer = client.post("/feedback", json={"labels": labels}).json()
+    assert (answer["accepted"], answer["refused_count"], len(answer["refused"])) == (1, 30, 10)
+    assert answer["refused"][0] == {
+        "id": "0",
+        "error": "'banana' is no class of the model; classes are: false, true",
+    }
+    log.ingest(served, "demo")
+    assert log.read_feedback(served, "demo")["prediction_id"].to_list() == ["a"]
+    assert "30 labels were not understood" in log.read_refusals(served, "demo")["error"][0]
+    assert 'threefold_labels_total{model="demo",outcome="refused"} 30' in client.get("/metrics").text
+
+
+def test_a_request_of_which_no_label_is_understood_is_refused(client):
+    answer = client.post("/feedback", json={"labels": [{"id": str(n), "value": "banana"} for n in range(300)]})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("none of 300 labels was understood: 'banana' is no class of the model")
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,13 @@ class Client:
         return self._post(self.url, body)
 
     def feedback(self, ids: list[str], values: list[str], times: list[datetime]) -> None:
-        """Hand in labels that have become known."""
+        """Hand in labels that have become known. Those that are no outcome of the model are left out by the server."""
         labels = [
             {"id": one, "value": value, "time": time.isoformat()}
             for one, value, time in zip(ids, values, times, strict=True)
         ]
         if labels:
-            self._post(f"{self.address}/feedback", {"endpoint": self.endpoint, "labels": labels})
+            self._post(f"{self.address}/feedback/{self.endpoint}", {"labels": labels})
 
     def routing(self) -> dict[str, Any]:
         """What the server serves at this moment."""
@@ -73,7 +73,7 @@ class Client:
             raise ThreefoldError(
                 f"the server does not answer: {error}", self.address, "start it: threefold serve"
             ) from error
-        if answer.status_code >= 400:
+        if answer.status_code >= 400 and "refused_count" not in answer.text:
             raise ThreefoldError(
                 f"the server answered {answer.status_code}: {answer.text[:300]}", url, "mend the request"
             )

@@ -33,6 +33,7 @@ DAY_S = 86_400
 MISSING = 0.25  # of the way from the worst window of training to nothing at all
 GONE = "missing:"  # begins the check of a feature that went missing
 BROKEN_INPUTS = "broken inputs"  # rows with a missing value or a new category where training had none
+NO_OUTCOME = "label:no outcome"  # labels that are no class of the model, or no number
 FALLBACK, UNANSWERED, STOPPED = "fallback", "unanswered", "stopped"
 
 
@@ -87,7 +88,7 @@ def summarise(
         versions={str(number): count for number, count in sorted(_versions(rows).items())},
         drift=drifts,
         metrics=told | {f"{name} {LIMIT}": limit for name, (_, limit) in missing.items()},
-        checks=_checks(rows) | {name: rows_ for name, (rows_, _) in missing.items()},
+        checks=_checks(rows) | {name: rows_ for name, (rows_, _) in missing.items()} | _odd_labels(own, judged),
         latency_ms=_latency(rows),
     )
 
@@ -98,7 +99,8 @@ def relabel(old: WindowReport, rows: pl.DataFrame, judged: Judged | None, watchi
     own = rows.filter(_by_model() & (pl.col("version") == judged.number)) if judged else rows.clear()
     told = _metrics(own, judged, watching, days) if judged else {}
     kept = {name: value for name, value in old.metrics.items() if name.startswith(GONE)}
-    return replace(old, labelled=int(rows["label"].count()), metrics=kept | told)
+    checks = {name: count for name, count in old.checks.items() if name != NO_OUTCOME} | _odd_labels(own, judged)
+    return replace(old, labelled=int(rows["label"].count()), metrics=kept | told, checks=checks)
 
 
 def judged_version(report: WindowReport) -> int | None:
@@ -240,6 +242,14 @@ def _checks(rows: pl.DataFrame) -> dict[str, int]:
     ).row(0, named=True)
     counted.update({name: int(count or 0) for name, count in added.items()})
     return {name: count for name, count in sorted(counted.items()) if count}
+
+
+def _odd_labels(own: pl.DataFrame, judged: Judged | None) -> dict[str, int]:
+    """How many labels cannot be the outcome of a prediction: they count as labels, and judge nothing."""
+    if judged is None:
+        return {}
+    odd = int((~np.isfinite(encode_labels(own["label"].drop_nulls(), judged.task))).sum())
+    return {NO_OUTCOME: odd} if odd else {}
 
 
 def _latency(rows: pl.DataFrame) -> dict[str, float]:

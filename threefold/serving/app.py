@@ -27,7 +27,7 @@ from starlette.types import Message, Receive, Scope, Send
 from threefold.errors import NotFound, StoreError, ThreefoldError
 from threefold.serving import named
 from threefold.serving.journal import Feedback, Inference, Refusal
-from threefold.serving.labels import read_labels
+from threefold.serving.labels import read_labels, told
 from threefold.serving.outputs import respond
 from threefold.serving.plane import Plane, open_plane
 from threefold.serving.protocol import (
@@ -197,10 +197,13 @@ class DataPlane:
         known = name if name in self.plane.served else ""
         self.plane.measures.refused(known, status)
         if known and status != 503:  # 503: it is the log that cannot be written
-            try:
-                self.plane.log(known).refusal(Refusal(request_id, _now_us(), status, sentence[:500]))
-            except StoreError:
-                logger.exception("a refused request could not be logged")
+            self._log_refusal(known, request_id, status, sentence)
+
+    def _log_refusal(self, name: str, request_id: str, status: int, sentence: str) -> None:
+        try:
+            self.plane.log(name).refusal(Refusal(request_id, _now_us(), status, sentence[:500]))
+        except StoreError:
+            logger.exception("a refused request could not be logged")
 
     # ------------------------------------------------------------------------------------------------- the rest
 
@@ -246,8 +249,10 @@ class DataPlane:
 
     async def ready(self, _request: Request) -> Response:
         """Every endpoint that was asked for can answer: its model is loaded, and its log can be written."""
-        told = {"store": self.plane.away} if self.plane.away else {}  # it answers all the same; but nothing can change
-        return _readiness(told, self.plane.why_not_ready())
+        beside = (
+            {"store": self.plane.away} if self.plane.away else {}
+        )  # it answers all the same; but nothing can change
+        return _readiness(beside, self.plane.why_not_ready())
 
     async def server_metadata(self, _request: Request) -> Response:
         """Name, version and extensions of this server."""
@@ -272,12 +277,16 @@ class DataPlane:
     async def feedback(self, request: Request) -> Response:
         """Labels for earlier predictions: {"labels": [{"id": …, "value": …, "time": …}]}."""
         name = request.path_params.get("name") or self._only_endpoint()
-        self.plane.endpoint(name)
-        labels = read_labels(await _body(request.scope, request.receive))
+        served = self.plane.endpoint(name)
+        labels, refused = served.outcomes.sorted(read_labels(await _body(request.scope, request.receive)))
         if labels:
             ids, values, times = (list(column) for column in zip(*labels, strict=True))
             self.plane.log(name).feedback(Feedback(_now_us(), ids, values, times))
-        return JSONResponse({"accepted": len(labels)})
+        self.plane.measures.labelled(name, len(labels), len(refused))
+        if refused:
+            sentence = f"{len(refused)} labels were not understood: {refused[0]['error']}"
+            self._log_refusal(name, next(self._ids), 400, sentence)
+        return JSONResponse(told(len(labels), refused), 400 if refused and not labels else 200)
 
     async def metrics(self, _request: Request) -> Response:
         """Counters for Prometheus."""
@@ -404,10 +413,10 @@ def _explained(error: Exception) -> tuple[int, str]:
     return 500, "the server failed; its log says why"
 
 
-def _readiness(told: dict[str, str], problem: str | None) -> Response:
+def _readiness(beside: dict[str, str], problem: str | None) -> Response:
     if problem is None:
-        return JSONResponse({**told, "ready": True})
-    return JSONResponse({**told, "ready": False, "error": problem}, 503)
+        return JSONResponse({**beside, "ready": True})
+    return JSONResponse({**beside, "ready": False, "error": problem}, 503)
 
 
 def _error(status: int, sentence: str, headers: Any = None) -> Response:

@@ -18,6 +18,7 @@ class Measures:
         self.failure: Counter[tuple[str, int]] = Counter()  # by HTTP status
         self.rows: Counter[tuple[str, int, str]] = Counter()
         self.checks: Counter[tuple[str, str]] = Counter()
+        self.labels: Counter[tuple[str, str]] = Counter()  # accepted, refused
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.buckets: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS_S) + 1))
 
@@ -36,6 +37,11 @@ class Measures:
             for row in predicted.checks:
                 for check in row:
                     self.checks[endpoint, check] += 1
+
+    def labelled(self, endpoint: str, accepted: int, refused: int) -> None:
+        """Count the labels of one request."""
+        self.labels[endpoint, "accepted"] += accepted
+        self.labels[endpoint, "refused"] += refused
 
     def refused(self, endpoint: str, status: int) -> None:
         """Count one request that got an error."""
@@ -59,6 +65,9 @@ class Measures:
         lines.append("# TYPE threefold_failed_checks counter")
         for (name, check), count in sorted(self.checks.items()):
             lines.append(f'threefold_failed_checks_total{{model="{name}",check="{_escaped(check)}"}} {count}')
+        lines.append("# TYPE threefold_labels counter")
+        for (name, outcome), count in sorted(self.labels.items()):
+            lines.append(f'threefold_labels_total{{model="{name}",outcome="{outcome}"}} {count}')
         lines += self._durations()
         for metric, values in sorted(gauges.items()):
             lines.append(f"# TYPE {metric} gauge")

@@ -13,6 +13,7 @@ import numpy as np
 from threefold.records import Routing, Tensor, plain
 from threefold.serving.arms import Answer, LoadedArm
 from threefold.serving.journal import Columns
+from threefold.serving.labels import Outcomes
 from threefold.serving.plain import PlainReader
 from threefold.serving.protocol import ID, TIME, Layout, Rows
 
@@ -58,6 +59,7 @@ class Served:
         self.previous = previous
         self.layout = _layout(arms, [*([previous] if previous else []), *others])
         self.plain = PlainReader(self.layout)
+        self.outcomes = Outcomes(arm.bundle.task for arm in (*arms, previous) if arm)
         self.slow = any(arm.slow for arm in arms)
         self._views = {arm.number: _view(self.layout.columns, arm.columns) for arm in arms}
         self._canary = routing.arms[1] if len(arms) > 1 else None

@@ -11,6 +11,7 @@ import polars as pl
 from threefold.design.canvas import Prediction, Value
 from threefold.errors import DataError
 from threefold.records import FeatureSpec, Problem, TaskSpec
+from threefold.training.spelling import label_codes, same_label
 
 TARGET = "_target"
 MAX_CLASSES = 100  # more labels than this is an identifier or a text, not a class
@@ -76,11 +77,9 @@ def encode_labels(values: pl.Series | Iterable[Any], task: TaskSpec) -> np.ndarr
         if series.dtype == pl.Object:
             return np.array([_number(value) for value in series.to_list()], dtype=np.float64)
         return series.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
-    codes: dict[str | None, float] = {label: float(code) for code, label in enumerate(task.classes)}
-    for code, label in enumerate(task.classes):
-        for other in _same(label):
-            codes.setdefault(other, float(code))
-    return np.array([codes.get(text, float("nan")) for text in label_texts(series)], dtype=np.float64)
+    codes = label_codes(task.classes)
+    found = (float("nan") if text is None else codes.get(text, float("nan")) for text in label_texts(series))
+    return np.array(list(found), dtype=np.float64)
 
 
 def label_texts(values: pl.Series) -> list[str | None]:
@@ -101,15 +100,6 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _same(label: str) -> tuple[str, ...]:
-    lower = label.lower()
-    if lower in ("true", "1"):
-        return ("true", "True", "TRUE", "1", "1.0")
-    if lower in ("false", "0"):
-        return ("false", "False", "FALSE", "0", "0.0")
-    return (f"{label}.0",) if label.lstrip("-").isdigit() else ()
 
 
 def _present(frame: pl.DataFrame, target: str) -> pl.Series:
@@ -171,7 +161,7 @@ def _two(counts: dict[str, int], positive: str | None, where: str) -> tuple[tupl
         said = [label for label in counts if label.lower() in YES]
         rarer = min(sorted(counts, key=_order), key=lambda label: counts[label])
         positive = said[0] if len(said) == 1 else rarer
-    wanted = next((label for label in counts if label == positive or positive in _same(label)), None)
+    wanted = next((label for label in counts if label == positive or positive in same_label(label)), None)
     if wanted is None:
         raise DataError(
             f"the positive label {positive!r} does not occur", where, f"the labels are: {', '.join(sorted(counts))}"

@@ -12,6 +12,7 @@ from rich.markup import escape
 from threefold.cli.printing import console, here, json_option, print_json, table
 from threefold.governance.comparison import MEASURES
 from threefold.loop.watching import look
+from threefold.monitoring.windows import NO_OUTCOME
 
 SHOWN = 3  # measures beside the drift, so that a line fits into 80 columns
 
@@ -40,6 +41,12 @@ def command(until: datetime | None, retrain: bool, as_json: bool) -> None:
     ]  # fmt: skip
     columns = ("window", ">rows", ">labelled", "drifted most", *(f">{measure.spoken}" for measure in measures))
     table("", columns, rows, empty="no full window yet: nothing was predicted since the last look")
+    odd = sum(one.checks.get(NO_OUTCOME, 0) for one in seen.reports)
+    if odd:
+        console.print(
+            f"[yellow]●[/] {odd:,} labels are no class of the model, or no number, and judge nothing: send outcomes as "
+            "training had them; /feedback names those it refuses"
+        )
     for alert in () if _told_here(project.canvas.watch.notify) else seen.new_alerts:
         console.print(f"[yellow]●[/] {alert.sentence}\n  probably: {alert.probable}\n  do: {alert.do}")
     if not seen.new_alerts:
