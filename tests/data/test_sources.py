@@ -53,6 +53,15 @@ def test_a_number_that_comes_late_in_a_file_changes_the_type_of_its_column(write
     assert frame["b"].dtype == pl.Int64
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_decimal_comma_makes_numbers_where_the_comma_does_not_separate(write, separator):
+    rows = "a;b;c;d\n39,1;1.234,5;1,5;1,2\n-7;12;x;1.5\nNA;3,0;2;2\n".replace(";", separator)
+    frame, _ = read(table("orders.csv"), write("orders.csv", rows))
+    assert frame["a"].to_list() == [39.1, -7.0, None]
+    assert frame["b"].to_list() == [1234.5, 12.0, 3.0]
+    assert frame.schema["c"] == frame.schema["d"] == pl.String  # a word, and a number with a point beside it
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_the_separator_is_read_off_the_header(write, separator):
     frame, _ = read(table("orders.csv"), write("orders.csv", f"a{separator}b\n1{separator}x\n"))

@@ -105,6 +105,20 @@ def test_the_search_pays_for_more_points_with_a_larger_budget(frames, tasks):
     assert all_.params == max(all_.trials, key=lambda trial: trial["roc_auc"])["params"]
 
 
+def test_many_classes_cost_trees_and_the_budget_holds_nevertheless(frames, tasks):
+    frame = frames(problem="regression", rows=300).with_columns(
+        pl.col("_target").rank().floordiv(10).cast(int).cast(pl.String)
+    )
+    task = tasks(frame, "multiclass")
+    boosting = candidates.make("boosting")
+    assert len(task.classes) > 30
+    model, report = fit_candidate("boosting", frame, task, Training(), 3.0)
+    assert report.trials == ()
+    whole = sum(boosting.cost_s(rows, 4, task) for rows in (75, 150, 225, 300))
+    assert report.params["trees"] == round(120 * 3.0 / whole) < 30
+    assert np.isfinite(model.score(frame)).all()
+
+
 def test_the_threshold_follows_the_costs(frames, tasks):
     frame = frames()
     dear = {"false_positive": 1.0, "false_negative": 20.0}

@@ -113,6 +113,10 @@ class _Bench:
         width = _width(frame, self.task)
         cost = sum(self.candidate.cost_s(len(fold.train), width, self.task) for fold in folds)
         points = search.points_within(budget_s, cost, self.candidate.space(self.task))
+        sizes = [len(fold.train) for fold in self.folds] + [self.frame.height]
+        whole = sum(self.candidate.cost_s(size, width, self.task) for size in sizes)
+        if whole > budget_s:  # judging and learning alone take more than the budget: nothing is left to search with
+            points = [self.candidate.lighter(points[0], budget_s / whole)]
         self.planned = (len(points) * len(folds) if len(points) > 1 else 0) + len(self.folds) + 1
         if len(points) == 1 or not folds:
             return [], points[0]

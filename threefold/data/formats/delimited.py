@@ -14,6 +14,7 @@ from threefold.design.canvas import Source
 from threefold.errors import DataError
 
 SEPARATORS = ",;\t|"
+COMMA_NUMBER = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"
 LOOKED_AT = 5_000  # records checked for missing fields; Polars itself finds fields too many, anywhere
 
 
@@ -22,7 +23,8 @@ def read_csv(data: bytes, source: Source, where: str) -> pl.DataFrame:
     """A table from delimited text with a header line.
 
     Each column takes the narrowest type that fits every value: whole number, number, true/false, ISO date or time,
-    text. Digits with a leading zero (post codes) stay text. Times with a zone are turned to UTC.
+    text. Digits with a leading zero (post codes) stay text. Times with a zone are turned to UTC. Between semicolons or
+    tabs numbers may have a decimal comma, as in 39,1 or 1.234,5.
 
     Raises:
         DataError: the bytes are no UTF-8 text, a line has too many or too few fields, a column name stands twice.
@@ -37,7 +39,7 @@ def read_csv(data: bytes, source: Source, where: str) -> pl.DataFrame:
     except pl.exceptions.PolarsError as error:
         raise _unreadable(error, text, separator, source, where) from error
     _check_short_lines(text, separator, source, where)
-    return frame.with_columns(narrow(column) for column in frame)
+    return frame.with_columns(narrow(column, commas=separator in ";\t") for column in frame)
 
 
 def decode(data: bytes, source: Source, where: str) -> str:
@@ -81,12 +83,16 @@ def check_header(text: str, separator: str, source: Source, where: str) -> None:
         )
 
 
-def narrow(column: pl.Series) -> pl.Series:
-    """A text column as the narrowest type that keeps every value; the column itself where only text does."""
+def narrow(column: pl.Series, *, commas: bool = False) -> pl.Series:
+    """A text column as the narrowest type that keeps every value; the column itself where only text does.
+
+    Args:
+        commas: numbers may have a decimal comma.
+    """
     values = column.drop_nulls()
     if values.is_empty():
         return column
-    for attempt in (_numbers, _booleans, _times):
+    for attempt in (_numbers, *((_comma_numbers,) if commas else ()), _booleans, _times):
         if attempt(values.head(100)) is not None:  # most text columns show it at once
             narrowed = attempt(column)
             if narrowed is not None:
@@ -104,6 +110,14 @@ def _numbers(column: pl.Series) -> pl.Series | None:
         return None if column.str.contains(r"^0\d").any() else whole
     number = column.cast(pl.Float64, strict=False)
     return number if _kept(column, number) else None
+
+
+def _comma_numbers(column: pl.Series) -> pl.Series | None:
+    texts = column.drop_nulls().str.strip_chars()
+    if not texts.str.contains(COMMA_NUMBER).all() or not texts.str.contains(",", literal=True).any():
+        return None
+    plain = column.str.strip_chars().str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return plain.cast(pl.Float64)
 
 
 def _booleans(column: pl.Series) -> pl.Series | None:

@@ -43,6 +43,9 @@ class Candidate(Protocol):
     def cost_s(self, rows: int, width: int, task: TaskSpec) -> float:
         """Seconds that one fit is reckoned to take; a fixed rule, so that a search can be repeated elsewhere."""
 
+    def lighter(self, point: Mapping[str, Any], share: float) -> dict[str, Any]:
+        """The point made cheaper, where the budget pays only for a share (0 to 1) of it; itself where there is no way."""
+
 
 family: Family[type[Candidate]] = Family("candidate", "threefold.training.candidates")
 add = family.add
