@@ -163,3 +163,29 @@ def test_status_says_loudly_when_the_version_in_production_was_refused(released)
     assert shown.out.count("pipeline") == 1  # the last run is that of the graph, not of a candidate
     gates = released.call("models", "show", "1").out
     assert gates.count("✗") == 1 and gates.count("parity is") == 1
+
+
+def test_what_a_project_prints_stays_out_of_the_answer_for_scripts(folder) -> None:
+    folder.write(
+        "data.py", "print('hello')\n\n\ndef clean_customers(customers):\n    print('again')\n    return customers\n"
+    )
+    called = folder.call("run", "data", "--json")
+    assert called.json["run"]
+    assert "hello" in called.err and "again" in called.err
+    folder.edit("data.py", "    print('again')", "    raise ValueError('no')")
+    assert "no" in folder.call("run", "data", "--json").json["error"]["what"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("canvas", "--html", "nowhere/page.html"), "no such file or directory"),
+        (("report", "--html", "data"), "is a directory"),
+        (("canvas", "--html", "/proc/page.html"), "the system refused"),
+    ],
+)
+def test_what_the_system_refuses_is_answered_in_three_parts(released, words: tuple[str, ...], says: str) -> None:
+    called = released.call(*words)
+    assert called.code == 2
+    assert says in called.err and "itself failed" not in called.err
+    assert words[-1] in called.err and "do " in called.err

@@ -199,7 +199,7 @@ def test_a_wrong_file_of_a_package_is_answered_with_the_nearest(tmp_path):
 
 
 def test_a_missing_driver_is_named_and_the_password_is_not(tmp_path):
-    error = refusal(table("postgresql://me:secret@db/shop#sales"), tmp_path)
+    error = refusal(table("oracle://me:secret@db/shop#sales"), tmp_path)
     assert "is not installed" in error.what
     assert "secret" not in str(error)
 
@@ -230,3 +230,10 @@ def test_the_digest_of_a_settled_file_is_remembered_by_size_and_time(write, tmp_
     assert (root / ".threefold" / "tmp" / "observed.json").is_file()
     write("t.csv", "a\n2\n")  # same size; now a new time stamp
     assert observe(table("t.csv"), root) != first
+
+
+def test_a_file_of_sqlite_that_is_not_there_is_missing_and_not_made(tmp_path):
+    sqlite3.connect(tmp_path / "shop.db").execute("CREATE TABLE orders (a INTEGER)").connection.close()
+    error = refusal(table("sqlite:///shpo.db#orders"), tmp_path)
+    assert "is missing" in error.what and "did you mean 'shop.db'?" in error.do
+    assert not (tmp_path / "shpo.db").exists()

@@ -308,3 +308,40 @@ def test_a_step_that_ends_the_process_is_a_step_that_failed(make_project: Make) 
     project = make_project(CANVAS.replace("[linear]", "[own]"), data="", model="def own():\n    raise SystemExit\n")
     with pytest.raises(StepFailed, match=r"SystemExit.*model\.py:2"):
         lifecycle.turn(project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says", "line", "near"),
+    [
+        ("id: id, split", "id: id, leave out: [wieght], split", "'wieght'", "threefold.yaml:6", "'weight'"),
+        ("target: late", "target: lat", "target 'lat'", "threefold.yaml:6", "'late'"),
+        ("id: id, split", "id: idd, split", "'idd'", "threefold.yaml:6", "'id'"),
+        ("key: id}", "key: idd}", "'idd'", "threefold.yaml:5", "'id'"),
+    ],
+)
+def test_a_column_that_the_canvas_names_and_no_table_has_is_answered_with_its_line(
+    make_project: Make, old: str, new: str, says: str, line: str, near: str
+) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        lifecycle.turn(make_project(CANVAS.replace(old, new)), stage="features")
+    assert caught.value.where.startswith(line)
+    assert f"did you mean {near}?" in caught.value.do
+
+
+def test_a_table_with_a_name_that_is_kept_for_ourselves_is_refused(make_project: Make) -> None:
+    project = make_project(data="def clean_parcels(parcels):\n    return parcels.rename({'weight': '_target'})\n")
+    with pytest.raises(DataError, match="'_target', a name that Threefold keeps"):
+        lifecycle.turn(project, stage="data")
+
+
+def test_the_label_may_come_with_the_time_of_the_table_itself(make_project: Make) -> None:
+    canvas = CANVAS.replace("time: sent_at, later: {arrived_at", "time: arrived_at, later: {arrived_at")
+    turn = lifecycle.turn(make_project(canvas), as_of=datetime(2026, 1, 25))
+    assert turn.version is not None
+
+
+def test_an_as_of_needs_a_time_in_the_canvas(make_project: Make) -> None:
+    canvas = CANVAS.replace("time: sent_at, later: {arrived_at: [late]}, ", "").replace("at: sent_at, ", "")
+    canvas = canvas.replace("split: {by: time, test: 20%}", "leave out: [arrived_at]")
+    with pytest.raises(DataError, match="no table of the canvas has a time"):
+        lifecycle.turn(make_project(canvas), as_of=datetime(2026, 1, 25))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import errno
 import gc
 import importlib
 import os
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from threefold.cli import commands
-from threefold.errors import CanvasError, ThreefoldError
+from threefold.errors import CanvasError, StoreError, ThreefoldError
 
 # The order of the help page is the order of a project's life. A command that is not named here stands under "More".
 SECTIONS = {
@@ -98,6 +99,8 @@ def _terminated(number: int, frame: object) -> None:
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Call a command and leave with its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if "--json" in words:
+        sys.stdout = sys.stderr  # what a project prints while it works must not stand before the answer
     atexit.register(gc.freeze)  # without it the interpreter spends 0.1 s at its end taking SQLAlchemy apart
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -114,12 +117,36 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except ThreefoldError as error:
         show_error(error, as_json="--json" in words)
         code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough, as `| head` has
+        code = 0
+    except OSError as error:
+        show_error(of_the_system(error), as_json="--json" in words)
+        code = 2
     except Exception as error:
         if os.environ.get("THREEFOLD_TRACEBACK", "0") != "0":
             raise
         show_error(unexpected(error), as_json="--json" in words)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def of_the_system(error: OSError) -> ThreefoldError:
+    """What the operating system refused: a full disk, a folder that is not there, rights that are missing."""
+    said = (error.strerror or str(error) or type(error).__name__).lower()
+    advice = {
+        errno.ENOSPC: "free some space and run again; nothing half-written was kept",
+        errno.EDQUOT: "free some space and run again; nothing half-written was kept",
+        errno.EROFS: "the disk is read-only: name a place that can be written",
+        errno.EACCES: "check the rights of that file and of its folder",
+        errno.EPERM: "check the rights of that file and of its folder",
+        errno.ENOENT: "make the folder, or name one that is there",
+        errno.ENOTDIR: "a part of that path is a file: name a folder that is there",
+        errno.EISDIR: "that is a folder: name a file in it",
+    }
+    where = " and ".join(str(name) for name in (error.filename, error.filename2) if name) or "the operating system"
+    again = "run again; with THREEFOLD_TRACEBACK=1 it shows where that happened"
+    return StoreError(f"the system refused: {said}", where, advice.get(error.errno or 0, again))
 
 
 def unexpected(error: Exception) -> ThreefoldError:
@@ -143,7 +170,7 @@ def show_error(error: ThreefoldError, *, as_json: bool) -> None:
         shape: dict[str, Any] = {"what": error.what, "where": error.where, "do": error.do}
         if isinstance(error, CanvasError):
             shape["findings"] = [{"what": one.what, "where": one.where, "do": one.do} for one in error.findings]
-        click.echo(json.dumps({"error": shape}, indent=2))
+        click.echo(json.dumps({"error": shape}, indent=2), file=sys.__stdout__)
         return
     mark = click.style("✗", fg="red", bold=True)
     _say(f"{mark} {click.style(error.what, bold=True)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -63,8 +64,8 @@ def memory() -> Store:
 
 
 def print_json(value: Any) -> None:
-    """Records, dicts and lists as JSON on standard output."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, default=str))
+    """Records, dicts and lists as JSON on standard output, which belongs to the answer alone: see main.run."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, default=str), file=sys.__stdout__)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from threefold.data.calling import call, place_of
+from threefold.data.declared import check_reserved
 from threefold.data.words import counted, did_you_mean
 from threefold.design.canvas import Source
+from threefold.design.places import place
 from threefold.errors import DataError
 
 
 def clean(
-    source: Source, frame: pl.DataFrame, function: Callable[..., Any] | None = None
+    source: Source,
+    frame: pl.DataFrame,
+    function: Callable[..., Any] | None = None,
+    canvas: Path | None = None,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Clean one table.
 
@@ -22,6 +28,7 @@ def clean(
         source: as the canvas has it; its `time`, `later` and `key` columns must be there afterwards.
         frame: as it was read.
         function: the project's `clean_<table>`, from a table to a table; None where it has none.
+        canvas: its file, so that a refusal can name the line.
     Returns:
         The table without rows that stand twice, and with the first row of each key; and notes that say how many rows
         went where.
@@ -35,7 +42,8 @@ def clean(
         frame = call(function, frame, f"cleaning of table '{source.name}' ({_name(function)})")
         notes += _change(before, frame.height, f"by {_name(function)}")
     where = place_of(function) if function is not None else f"table {source.name}"
-    _check_columns(source, frame, where)
+    _check_columns(source, frame, where, canvas)
+    check_reserved(frame, source.name, where)
     if frame.is_empty():
         raise DataError(f"cleaning left no row of table '{source.name}'", where, "see which filter drops them all")
     before = frame.height
@@ -50,7 +58,7 @@ def with_moments(source: Source, frame: pl.DataFrame, where: str) -> pl.DataFram
     Raises:
         DataError: a time column of the canvas holds something else than times.
     """
-    moments = [name for name in (source.time, *source.later) if name is not None]
+    moments = list(dict.fromkeys(name for name in (source.time, *source.later) if name is not None))
     for name in moments:
         if frame[name].dtype != pl.Date and not isinstance(frame[name].dtype, pl.Datetime):
             raise DataError(
@@ -61,7 +69,7 @@ def with_moments(source: Source, frame: pl.DataFrame, where: str) -> pl.DataFram
     return frame.with_columns(pl.col(name).cast(pl.Datetime("us")) for name in moments)
 
 
-def _check_columns(source: Source, frame: pl.DataFrame, where: str) -> None:
+def _check_columns(source: Source, frame: pl.DataFrame, where: str, canvas: Path | None) -> None:
     declared = {
         "time": [source.time] if source.time else [],
         "key": list(source.key),
@@ -70,9 +78,10 @@ def _check_columns(source: Source, frame: pl.DataFrame, where: str) -> None:
     for entry, names in declared.items():
         for name in names:
             if name not in frame.columns:
+                line = f"{place(canvas, 'data', source.name, entry, item=name)}, " if canvas else ""
                 raise DataError(
                     f"table '{source.name}' has no column '{name}', which the canvas names under `{entry}`",
-                    where,
+                    line + where,
                     did_you_mean(name, frame.columns),
                 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from threefold.data.declared import check_reserved
 from threefold.data.profile import profile
 from threefold.data.rows import days_between, identifier_of, moment_of
 from threefold.data.split import split
@@ -54,6 +55,7 @@ def inspect(frame: pl.DataFrame, table: str, target: str, where: str) -> Inspect
     Raises:
         DataError: there is no such column, it holds nothing to learn, or there are too few rows or no feature.
     """
+    check_reserved(frame, table, where)
     check_target(frame, table, target, where)
     rows = frame if holds_nested(frame) else frame.unique(keep="first", maintain_order=True)
     labelled = labelled_rows(rows, table, target, where)

@@ -40,7 +40,7 @@ def read(source: Source, root: Path) -> tuple[pl.DataFrame, str]:
         DataError: the file is missing, empty or unreadable, has no rows, or its package or driver is not installed.
     """
     if is_database(source):
-        frame, digest = read_database(source)
+        frame, digest = read_database(source, root)
         where = without_secrets(source.source)
     else:
         path = locate(source, root)

@@ -10,6 +10,7 @@ import yaml
 
 from threefold.design import life_blocks, task_blocks
 from threefold.design.canvas import Canvas
+from threefold.design.conventions import misnamed
 from threefold.design.nodes import Block, Findings, compose, line_of, says
 from threefold.design.outline import public_names
 from threefold.errors import CanvasError, Finding
@@ -24,7 +25,8 @@ def load(root: Path) -> Canvas:
     Args:
         root: the folder with `threefold.yaml`.
     Raises:
-        CanvasError: the file is missing or unreadable, or anything in it is wrong; carries every finding.
+        CanvasError: the file is missing or unreadable, anything in it is wrong, or a function beside it has a name that
+            is nearly one of those that are called; carries every finding.
     """
     file = root / FILE
     data = _bytes(file)
@@ -33,7 +35,11 @@ def load(root: Path) -> Canvas:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _refusal(f"{FILE}:{line}", "the canvas is not UTF-8 text", "save the file as UTF-8") from None
-    return replace(parse(text, file), digest=hashlib.sha256(data).hexdigest())
+    canvas = parse(text, file)
+    findings = misnamed(canvas)
+    if findings:
+        raise CanvasError(findings, "data.py")
+    return replace(canvas, digest=hashlib.sha256(data).hexdigest())
 
 
 def parse(text: str, file: Path) -> Canvas:
@@ -82,6 +88,11 @@ def _canvas(node: yaml.Node, file: Path, text: str, findings: Findings) -> Canva
         steps=steps,
         settings=task_blocks.settings(top.block("settings")),
     )
+    if value.mistakes and canvas.predict.problem not in (None, "binary"):
+        what = f"what a mistake costs is said for two classes, and the problem is '{canvas.predict.problem}'"
+        top.findings.add(
+            top.block("value").line_at("mistakes"), what, "remove `mistakes`, or predict one of two classes"
+        )
     top.close(task_blocks.homes())
     return canvas
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import CommandStep, Source, Training
-from threefold.errors import GateFailed, NotFound, Refused, StoreError
+from threefold.errors import DataError, GateFailed, NotFound, Refused, StoreError
 from threefold.features.views import View, collect
 from threefold.loop import steps as does
 from threefold.loop.archive import code_state
@@ -100,7 +100,7 @@ def _data_steps(project: Project, name: str, setting: Setting) -> list[Step]:
         _ingest_step(project, name, setting),
         Step(
             f"clean/{name}", does.clean, inputs={"table": f"ingest/{name}.table"}, params={"source": source},
-            given={"function": own}, code=(own,) if own else (), outputs=("table", "notes"), stage="data",
+            given={"function": own, "canvas": project.canvas.file}, code=(own,) if own else (), outputs=("table", "notes"), stage="data",
         ),
         Step(
             f"know/{name}", does.know, inputs={"table": cleaned}, params={"source": source, "as_of": as_of},
@@ -184,7 +184,8 @@ def _feature_steps(project: Project, tables: Mapping[str, str]) -> list[Step]:
     return [
         Step(
             "split", does.hold_out, inputs={"rows": f"know/{canvas.predict.table}"},
-            params={"prediction": canvas.predict, "training": _splitting(project)}, outputs=("train", "test"),
+            params={"prediction": canvas.predict, "training": _splitting(project)},
+            given={"canvas": canvas.file}, outputs=("train", "test"),
             stage="features",
         ),
         Step("features", does.make_features, inputs={"rows": "split.train", **frames}, params=shape, **common),
@@ -327,6 +328,12 @@ def _setting(project: Project, as_of: datetime | None, stage: str | None, accept
     if unknown:
         raise NotFound(
             f"no table is named {unknown[0]!r}", "--accept", did_you_mean(unknown[0], project.canvas.data, "tables")
+        )
+    if as_of is not None and not any(one.time or one.later for one in project.canvas.data.values()):
+        raise DataError(
+            "no table of the canvas has a time, so nobody can tell what was known at a moment",
+            "--as-of",
+            "name the time column of a table: `time: <column>` below it, or run without --as-of",
         )
     current = _champion(project)
     if accept:

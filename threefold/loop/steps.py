@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from threefold.data import cleaning, contract, knowledge, profile, seal, snapshots, sources, split
+from threefold.data import cleaning, contract, declared, knowledge, profile, seal, snapshots, sources, split
 from threefold.data.culprits import place_of_value
-from threefold.data.words import counted, did_you_mean
+from threefold.data.words import counted
 from threefold.design.canvas import Prediction, Source, Training, Value
 from threefold.errors import DataError, LeakError
 from threefold.features import blind, building, leaks
@@ -75,9 +75,11 @@ def recall_snapshot(snapshot: Snapshot, store: Store) -> dict[str, Any]:
     return {"table": snapshots.read_snapshot(store, snapshot), "snapshot": snapshot}
 
 
-def clean(table: pl.DataFrame, source: Source, function: Callable[..., Any] | None) -> dict[str, Any]:
+def clean(
+    table: pl.DataFrame, source: Source, function: Callable[..., Any] | None, canvas: Path | None = None
+) -> dict[str, Any]:
     """The project's own cleaning, then duplicates removed. Outputs: the table, and notes with counts."""
-    frame, notes = cleaning.clean(source, table, function)
+    frame, notes = cleaning.clean(source, table, function, canvas)
     return {"table": frame, "notes": list(notes)}
 
 
@@ -127,14 +129,9 @@ def _other_shape(
     )  # fmt: skip
 
 
-def hold_out(rows: pl.DataFrame, prediction: Prediction, training: Training) -> dict[str, pl.DataFrame]:
+def hold_out(rows: pl.DataFrame, prediction: Prediction, training: Training, canvas: Path) -> dict[str, pl.DataFrame]:
     """Split off the sealed test rows before anything else looks at them. Outputs: train and test rows."""
-    if prediction.target not in rows.columns:
-        raise DataError(
-            f"the target '{prediction.target}' is not in table '{prediction.table}'",
-            f"table {prediction.table}",
-            did_you_mean(prediction.target, rows.columns),
-        )
+    declared.check_prediction(rows, prediction, canvas)
     labelled = rows.filter(pl.col(prediction.target).is_not_null())
     if training.window and prediction.at:
         moment = pl.col(prediction.at)

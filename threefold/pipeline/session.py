@@ -167,7 +167,8 @@ class Session:
             note = self._note_reads(step, verdict, row, heard)
             self._commit(step, verdict, row, results, began)
         except (Exception, SystemExit) as error:
-            # A broad except belongs here: around a user's step, which must not end our process either. The original is raised on, or is the cause.
+            # A broad except belongs here: around a user's step, which must not end our process either. The original
+            # is raised on, or is the cause.
             failure = calling.failure(step, error, self.root)
             self._keep_failure(row, failure)
             self._done(step, "failed", verdict.reason, perf_counter() - began, index, failure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from threefold.serving.protocol import (
     microseconds,
 )
 from threefold.serving.served import Predicted
+
+SHOWN = 10  # names that an error lists before it counts the rest
 
 Value = float | str | bool | None
 
@@ -73,10 +76,21 @@ def _check_names(row: dict[str, Value], layout: Layout, number: int) -> None:
     unknown = row.keys() - layout.datatypes.keys()
     missing = layout.required - row.keys()
     if unknown or missing:
-        what = (
-            f"the name {min(unknown)[:80]!r} is unknown" if unknown else f"{', '.join(sorted(missing)[:10])} is missing"
-        )
-        raise BadRequest(what, f"row {number}", f"names are: {', '.join(sorted(layout.features))}")
+        what = f"the name {min(unknown)[:80]!r} is unknown" if unknown else _missing(sorted(missing))
+        parts = _parts(missing)
+        raise BadRequest(what, f"row {number}", f"names are: {', '.join(sorted(layout.features))}{parts}")
+
+
+def _missing(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more} {'is' if len(names) == 1 else 'are'} missing"
+
+
+def _parts(missing: Collection[str]) -> str:
+    """How the parts of a time are counted, where one of them is missing."""
+    if not any(name.endswith(("_month", "_weekday", "_hour")) for name in missing):
+        return ""
+    return "; of a time: month 1 to 12, weekday 1 (Monday) to 7 (Sunday), hour 0 to 23"
 
 
 def _number(value: Value, name: str, row: int) -> float | None:

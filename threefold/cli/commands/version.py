@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import click
@@ -22,7 +23,7 @@ def command(as_json: bool) -> None:
         except PackageNotFoundError:
             continue
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(found, indent=2), file=sys.__stdout__)
         return
     for name, number in found.items():
         click.echo(f"{name:13} {number}")

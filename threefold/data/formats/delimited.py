@@ -92,12 +92,13 @@ def narrow(column: pl.Series, *, commas: bool = False) -> pl.Series:
     values = column.drop_nulls()
     if values.is_empty():
         return column
-    for attempt in (_numbers, *((_comma_numbers,) if commas else ()), _booleans, _times):
+    for attempt in (_numbers, _booleans, _times):
         if attempt(values.head(100)) is not None:  # most text columns show it at once
             narrowed = attempt(column)
             if narrowed is not None:
                 return narrowed
-    return column
+    with_commas = _comma_numbers(column) if commas else None
+    return column if with_commas is None else with_commas
 
 
 def _kept(column: pl.Series, narrowed: pl.Series) -> bool:
@@ -113,11 +114,15 @@ def _numbers(column: pl.Series) -> pl.Series | None:
 
 
 def _comma_numbers(column: pl.Series) -> pl.Series | None:
-    texts = column.drop_nulls().str.strip_chars()
-    if not texts.str.contains(COMMA_NUMBER).all() or not texts.str.contains(",", literal=True).any():
+    texts = column.str.strip_chars()
+    values = texts.drop_nulls()
+    if not values.head(100).str.contains(COMMA_NUMBER).all() or not values.str.contains(COMMA_NUMBER).all():
         return None
-    plain = column.str.strip_chars().str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    return plain.cast(pl.Float64)
+    if not values.str.contains(",", literal=True).any():
+        return None  # 192.168.100.100 and 007 are no numbers
+    plain = texts.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    number: pl.Series = plain.cast(pl.Float64)
+    return number
 
 
 def _booleans(column: pl.Series) -> pl.Series | None:
