@@ -46,6 +46,7 @@ from threefold.training.baselines import Lookup, fit_baseline
 from threefold.training.fitting import fit_candidate
 from threefold.training.model import TrainedModel
 from threefold.training.task import encode_target, infer_task
+from threefold.training.threads import fixed_threads
 
 LATENCY_ROWS = 200  # single-row predictions timed for the latency gate
 TABLE = "table_"  # how the graph names the tables that it hands to a step as further arguments
@@ -233,13 +234,14 @@ def package(
     **contracts: Contract,
 ) -> Bundle:  # fmt: skip
     """The model with all its surroundings: contract of its inputs, fallback, reference for the monitors."""
-    inputs = training_set.select([spec.name for spec in model.task.features])
-    promised = contract.infer(profile.profile("request", inputs))
-    reference = build_reference(training_set, model.task, model.score(training_set), report.metrics)
-    tables = bundles.encode_contracts({key.removeprefix("contract_"): one for key, one in contracts.items()})
-    return bundles.pack(
-        store, name, model, contract=promised, fallback=baseline, reference=reference, extra={"tables.json": tables}
-    )
+    with fixed_threads():  # a project's model predicts, and would take all threads there are
+        inputs = training_set.select([spec.name for spec in model.task.features])
+        promised = contract.infer(profile.profile("request", inputs))
+        reference = build_reference(training_set, model.task, model.score(training_set), report.metrics)
+        tables = bundles.encode_contracts({key.removeprefix("contract_"): one for key, one in contracts.items()})
+        return bundles.pack(
+            store, name, model, contract=promised, fallback=baseline, reference=reference, extra={"tables.json": tables}
+        )
 
 
 def accept(
@@ -254,30 +256,31 @@ def accept(
     store: Store,
 ) -> list[GateResult]:
     """The acceptance test: open the sealed set, once for this bundle, and let every gate speak."""
-    test = seal.open_sealed(store, sealed, "acceptance", f"bundle {bundle.digest}")
-    scorer = Scorer.open(store.objects.get, bundle, key=store.key())
-    task = model.task
-    y = encode_target(test, task)
-    scores = scorer.score(bundles.columns_of(test, task))
-    rival = None if champion is None else _rival(store, champion, test)
-    own = run_checks(
-        checks, {"training": training_set, "test": test, "scores": scores, "y": y, "task": task, "model": model}
-    )
-    return list(
-        acceptance.judge(
-            gates,
-            y=y,
-            scores=scores,
-            task=task,
-            threshold=model.threshold,
-            frame=test,
-            baseline_scores=baseline.score(test),
-            champion_scores=None if rival is None else rival[0],
-            champion_threshold=None if rival is None else rival[1],
-            measures={"parity": parity(model, scorer, test), **_measure(scorer, bundle, test, store)},
-            checks=own,
+    with fixed_threads():
+        test = seal.open_sealed(store, sealed, "acceptance", f"bundle {bundle.digest}")
+        scorer = Scorer.open(store.objects.get, bundle, key=store.key())
+        task = model.task
+        y = encode_target(test, task)
+        scores = scorer.score(bundles.columns_of(test, task))
+        rival = None if champion is None else _rival(store, champion, test)
+        own = run_checks(
+            checks, {"training": training_set, "test": test, "scores": scores, "y": y, "task": task, "model": model}
         )
-    )
+        return list(
+            acceptance.judge(
+                gates,
+                y=y,
+                scores=scores,
+                task=task,
+                threshold=model.threshold,
+                frame=test,
+                baseline_scores=baseline.score(test),
+                champion_scores=None if rival is None else rival[0],
+                champion_threshold=None if rival is None else rival[1],
+                measures={"parity": parity(model, scorer, test), **_measure(scorer, bundle, test, store)},
+                checks=own,
+            )
+        )
 
 
 def _rival(store: Store, digest: str, test: pl.DataFrame) -> tuple[np.ndarray, float | None] | None:
