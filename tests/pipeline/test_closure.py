@@ -189,6 +189,19 @@ def test_what_acts_when_a_module_is_loaded_counts_for_who_loads_it(tmp_path: Pat
     assert "b.py: function g" not in found
 
 
+def test_a_docstring_that_the_result_quotes_counts(project: Any) -> None:
+    project.write("checks.py", 'def calm(n):\n    """All is calm."""\n    return n\n')
+
+    def run() -> Any:
+        calm = project.module("checks").calm
+        return project.run([Step("accept", calm, params={"n": 1}, told=(calm,))]).executions[0]
+
+    run()
+    assert run().status == "reused"
+    project.edit("checks.py", "All is calm.", "All is quiet.")
+    assert run().reason == "what 'calm' in checks.py says of itself changed"
+
+
 EDITS_AT_LOADING = [
     "for _name in ('late',):\n    TABLE[_name] = 0.25\n",
     "FIRST, TABLE['late'] = 1, 0.25\n",

@@ -265,7 +265,8 @@ def _gate_steps(project: Project, setting: Setting) -> list[Step]:
             },
             by_digest=("sealed",),  # the step opens the seal itself, on the record
             params={"gates": project.canvas.accept, "champion": setting.champion},
-            given={"checks": checks, "store": project.store}, code=tuple(checks.values()), stage="gates",
+            given={"checks": checks, "store": project.store}, code=tuple(checks.values()), told=tuple(checks.values()),
+            stage="gates",
         ),
     ]  # fmt: skip
 

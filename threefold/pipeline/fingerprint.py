@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import os
 import sys
 import types
@@ -161,6 +162,9 @@ class Fingerprints:
             self._add(code, thing)
         for name in classes:
             self._add_class(code, name)
+        for thing in step.told:
+            place = self.sources.shown(self._path(_file_of_module(thing.__module__) or ""))
+            code.reach.code[f"{place}: docstring {thing.__qualname__}"] = _digest(inspect.getdoc(thing))
         return code
 
     def _add(self, code: _Code, thing: Any) -> None:

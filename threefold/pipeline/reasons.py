@@ -52,6 +52,8 @@ def _named(name: str) -> str:
     """A piece of code for people: "function 'late_rate' in features.py"."""
     place, _, what = name.partition(": ")
     kind, _, title = what.partition(" ")
+    if kind == "docstring":
+        return f"what {title!r} in {place} says of itself"
     if kind in ("function", "class", "constant", "block", "import"):
         return f"{kind} {title!r} in {place}"
     if place.startswith(("start ", "file ")):
