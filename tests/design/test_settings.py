@@ -31,6 +31,11 @@ def test_a_later_place_wins_and_is_named(monkeypatch: pytest.MonkeyPatch):
     assert found["traceback"] == ("0", "default")
 
 
+def test_what_the_canvas_does_not_say_is_the_default():
+    canvas = parse(CANVAS.replace("serve: {port: 9001}\n", ""), Path("/nowhere/threefold.yaml"))
+    assert {one.name: (one.value, one.source) for one in resolve(canvas, {})}["port"] == ("8080", "default")
+
+
 def test_settings_hold_outside_of_a_project():
     assert value_of("port") == "8080"
 

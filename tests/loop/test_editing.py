@@ -53,5 +53,5 @@ def test_a_file_that_is_read_at_the_top_of_a_module_counts_for_who_uses_the_modu
     (tmp_path / "factors.json").write_text('{"weight": 2.0}')
     again = lifecycle.turn(make_project(data=READS), stage="data")
     ran = {one.step: one.reason for one in again.outcome.executions if one.status == "ran"}
-    assert ran["clean/parcels"] == "file factors.json changed"
+    assert ran["clean/parcels"] == "file 'factors.json' changed"
     assert "ingest/parcels" not in ran

@@ -21,8 +21,8 @@ VERSIONS = {"old": {"python": "3.11", "polars": "2.0", "threefold": "0.1.0 sourc
             {"code": {**BEFORE["code"], "features.py: function late_rate": "z"}},
             "function 'late_rate' in features.py changed",
         ),
-        ({"code": {"features.py: function late_rate": "a"}}, "constant 'LIMIT' in features.py is gone from it"),
-        ({"code": {**BEFORE["code"], "b.py: class C": "z"}}, "class 'C' in b.py is new to it"),
+        ({"code": {"features.py: function late_rate": "a"}}, "it no longer uses constant 'LIMIT' in features.py"),
+        ({"code": {**BEFORE["code"], "b.py: class C": "z"}}, "it uses class 'C' in b.py now"),
         ({"inputs": {"flights": "z"}}, "input 'flights' changed"),
         ({"inputs": {"flights": "c", "weather": "z"}}, "input 'weather' is new"),
         ({"params": {**BEFORE["params"], "seed": 8}}, "parameter 'seed' 7 -> 8"),
@@ -32,6 +32,12 @@ VERSIONS = {"old": {"python": "3.11", "polars": "2.0", "threefold": "0.1.0 sourc
             "parameter 'task', folds 3 -> 4",
         ),
         ({"params": {**BEFORE["params"], "seed": {"$digest": "z"}}}, "parameter 'seed' changed"),
+        ({"code": {**BEFORE["code"], "start rate": "named"}}, "it uses 'rate' now"),
+        (
+            {"code": {**BEFORE["code"], "c.py: function rate": "z", "start rate": "named"}},
+            "it uses function 'rate' in c.py now",
+        ),
+        ({"code": {**BEFORE["code"], "file limits.json": "z"}}, "it uses file 'limits.json' now"),
         ({"observed": {"rows": 1}}, "what it reads from outside changed"),
         ({"format": 2}, "a newer Threefold makes its keys in another way"),
     ],
@@ -56,3 +62,15 @@ def test_many_differences_are_counted() -> None:
     said = differences(BEFORE, after, VERSIONS.__getitem__)
     assert said.count(";") == MOST
     assert said.endswith("and 6 more")
+
+
+def test_a_parameter_is_called_as_people_call_it() -> None:
+    words = {"task": "`predict` in threefold.yaml", "champion": "the version in production"}
+
+    def said(**params: Any) -> str:
+        return differences(BEFORE, {**BEFORE, "params": {**BEFORE["params"], **params}}, VERSIONS.__getitem__, words)
+
+    task = {"$record": "x", "name": "late", "folds": 4}
+    assert said(task=task) == "`predict` in threefold.yaml, folds 3 -> 4"
+    assert said(champion="abc") == "the version in production is new"
+    assert said(task=None) == "`predict` in threefold.yaml is gone"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from threefold.design.canvas import Canvas
+from threefold.design.canvas import Canvas, Serving
 from threefold.design.units import Unfit, quantity
 from threefold.design.words import advise
 from threefold.errors import NotFound, ThreefoldError
@@ -103,7 +103,7 @@ def value_of(name: str, canvas: Canvas | None = None, flag: Any = None) -> str:
 
 def _resolve(entry: Entry, canvas: Canvas | None, flag: Any) -> Setting:
     value, source = entry.default, "default"
-    if canvas is not None and entry.name == "port":
+    if canvas is not None and entry.name == "port" and canvas.serve.port != Serving().port:
         value, source = str(canvas.serve.port), canvas.file.name
     if canvas is not None and entry.name in canvas.settings:
         value, source = canvas.settings[entry.name], canvas.file.name

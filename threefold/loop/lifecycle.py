@@ -34,6 +34,18 @@ from threefold.registry import approvals, evidence, releases, versions
 from threefold.serving import routing
 
 STAGES = ("data", "features", "train", "gates", "release")
+WORDS = {  # how people call the parameters of the steps, when one is the reason why a step runs again
+    "source": "`data` in threefold.yaml",
+    "sources": "`data` in threefold.yaml",
+    "prediction": "`predict` in threefold.yaml",
+    "training": "`train` in threefold.yaml",
+    "baseline": "`train.baseline` in threefold.yaml",
+    "value": "`value` in threefold.yaml",
+    "gates": "`accept` in threefold.yaml",
+    "as_of": "the moment up to which the data count",
+    "accepted": "the contract of the version in production, which the table is held to,",
+    "champion": "the version in production",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ def graph(project: Project, setting: Setting, *, on_progress: Callable[[str], No
     built += _feature_steps(project, made)
     built += _training_steps(project, on_progress)
     built += _gate_steps(project, setting)
-    return built
+    return [replace(step, words=WORDS) for step in built]
 
 
 def tables(project: Project) -> dict[str, str]:

@@ -134,8 +134,8 @@ def _state(store: Store, digest: str, size_bytes: int | None) -> str | None:
     return None
 
 
-def why(store: Store, step: str, fingerprint: Fingerprint) -> str:
-    """Why a step with a new key runs: what moved since it last succeeded."""
+def why(store: Store, step: str, fingerprint: Fingerprint, words: Mapping[str, str] | None = None) -> str:
+    """Why a step with a new key runs: what moved since it last succeeded; `words` is how people call its parameters."""
     with store.read() as connection:
         before = connection.execute(_LAST_PARTS, {"wanted": step}).scalar()
         failed = connection.execute(_FAILED, {"wanted": fingerprint.key}).first()
@@ -143,7 +143,7 @@ def why(store: Store, step: str, fingerprint: Fingerprint) -> str:
         return "it failed the last time"
     if before is None:
         return "it never ran"
-    return reasons.differences(before, fingerprint.parts, _environments(store, fingerprint))
+    return reasons.differences(before, fingerprint.parts, _environments(store, fingerprint), words)
 
 
 def _environments(store: Store, fingerprint: Fingerprint) -> Callable[[str], Mapping[str, str]]:

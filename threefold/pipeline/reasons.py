@@ -13,19 +13,30 @@ SHORT = 40  # characters of a value that are shown
 Environment = Callable[[str], Mapping[str, str]]  # digest of an environment document -> name -> version
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any], environment: Environment) -> str:
-    """The parts that moved between two fingerprints of one step, as one sentence without a full stop."""
-    found = list(_differences(before, after, environment))
+def differences(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    environment: Environment,
+    words: Mapping[str, str] | None = None,
+) -> str:
+    """The parts that moved between two fingerprints of one step, as one sentence without a full stop.
+
+    Args:
+        words: parameter -> how people call it.
+    """
+    found = list(_differences(before, after, environment, words or {}))
     if not found:
         return "something it depends on changed"
     more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
     return "; ".join([*found[:MOST], *more])
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any], environment: Environment) -> Iterator[str]:
+def _differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], environment: Environment, words: Mapping[str, str]
+) -> Iterator[str]:
     yield from _code(before["code"], after["code"])
     yield from _inputs(before["inputs"], after["inputs"])
-    yield from _params(before["params"], after["params"])
+    yield from _params(before["params"], after["params"], words)
     yield from _command(before.get("command"), after.get("command"))
     yield from _reads(before.get("reads", {}), after.get("reads", {}))
     if before.get("observed") != after.get("observed"):
@@ -42,10 +53,15 @@ def _code(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
     for name in after:
         if name in before and before[name] != after[name]:
             yield f"{_named(name)} changed"
-    for name in after.keys() - before.keys():
-        yield f"{_named(name)} is new to it"
-    for name in before.keys() - after.keys():
-        yield f"{_named(name)} is gone from it"
+    for names, said in (
+        (after.keys() - before.keys(), "uses {} now"),
+        (before.keys() - after.keys(), "no longer uses {}"),
+    ):
+        for name in sorted(names):
+            # Where a step starts is told with the code that starts it.
+            start = name.removeprefix("start ")
+            if start == name or not any(one.endswith(f" {start}") for one in names - {name}):
+                yield f"it {said.format(_named(name))}"
 
 
 def _named(name: str) -> str:
@@ -56,8 +72,14 @@ def _named(name: str) -> str:
         return f"what {title!r} in {place} says of itself"
     if kind in ("function", "class", "constant", "block", "import"):
         return f"{kind} {title!r} in {place}"
-    if place.startswith(("start ", "file ")):
-        return place
+    if place.startswith("start "):
+        return repr(place.removeprefix("start "))
+    if place.startswith("file "):
+        return f"file {place.removeprefix('file ')!r}"
+    if what == "made code":
+        return "a function that is made while the code runs"
+    if place.startswith("object "):
+        return f"what the {place.removeprefix('object ')} holds"
     return f"{what} in {place}" if what else place
 
 
@@ -68,12 +90,16 @@ def _inputs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str
             yield f"input {name!r} {said}"
 
 
-def _params(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _params(before: Mapping[str, Any], after: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(before.keys() | after.keys()):
-        if name not in before or name not in after:
-            yield f"parameter {name!r} is {'new' if name in after else 'gone'}"
-        elif before[name] != after[name]:
-            yield from _value(f"parameter {name!r}", before[name], after[name])
+        old, new = before.get(name), after.get(name)
+        if old == new and (name in before) == (name in after):
+            continue
+        called = words.get(name, f"parameter {name!r}")
+        if name in before and name in after and (name not in words or (old is not None and new is not None)):
+            yield from _value(called, old, new)
+        else:
+            yield f"{called} is {'new' if old is None else 'gone'}"
 
 
 def _value(name: str, before: Any, after: Any) -> Iterator[str]:

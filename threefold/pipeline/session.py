@@ -98,7 +98,7 @@ class Session:
         found = [fingerprint.with_reads(one) for one in self._possible_reads(fingerprint)] or [fingerprint]
         known = next(((one, entry) for one in found if (entry := cache.find(self.store, one.key))), None)
         if known is None:
-            return _Verdict(True, cache.why(self.store, step.name, found[0]), found[0])
+            return _Verdict(True, cache.why(self.store, step.name, found[0], step.words), found[0])
         fingerprint, entry = known
         lost = cache.lost(self.store, entry, step.refers)
         if lost is not None:

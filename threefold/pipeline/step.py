@@ -31,6 +31,7 @@ class Step:
     given: Mapping[str, Any] = field(default_factory=dict)  # parameter -> object handed over; not part of the key
     code: tuple[Any, ...] = ()  # project functions, modules, paths the step reaches beyond its own source
     told: tuple[Any, ...] = ()  # functions whose docstring the result quotes, so that it counts as their code does
+    words: Mapping[str, str] = field(default_factory=dict)  # parameter -> how people call it, for the reasons
     by_digest: tuple[str, ...] = ()  # parameters that get the digest of their input, not its value
     outputs: tuple[str, ...] = ()  # names, when the function returns a mapping of several outputs
     observe: Callable[[], Any] | None = None  # JSON state of the outside world; part of the key
