@@ -7,6 +7,7 @@ from pathlib import Path
 
 from threefold.loop import lifecycle
 from threefold.loop.project import Project
+from threefold.loop.reproduce import reproduce
 from threefold.pipeline.engine import StepEvent
 
 Make = Callable[..., Project]
@@ -55,3 +56,31 @@ def test_a_file_that_is_read_at_the_top_of_a_module_counts_for_who_uses_the_modu
     ran = {one.step: one.reason for one in again.outcome.executions if one.status == "ran"}
     assert ran["clean/parcels"] == "file 'factors.json' changed"
     assert "ingest/parcels" not in ran
+
+
+COMMAND = """
+steps:
+  depots: {run: "sh depots.sh {depots.txt} > {depots.csv}", inputs: depots.txt, outputs: depots.csv, table: {depots: depots.csv}}
+"""
+LIMITED = """
+import json
+from pathlib import Path
+
+
+def clean_parcels(parcels):
+    limits = json.loads(Path(__file__).with_name("limits.json").read_text())
+    return parcels.filter(parcels["weight"] < limits["weight"])
+"""
+
+
+def test_a_version_that_rests_on_files_beside_its_source_is_built_again(make_project: Make, tmp_path: Path) -> None:
+    beside = {"depots.txt": "depot\nnorth\n", "depots.sh": 'cat "$1"\n', "limits.json": '{"weight": 50}'}
+    for name, text in beside.items():
+        (tmp_path / name).write_text(text)
+    canvas = make_project().canvas.file.read_text()
+    project = make_project(canvas + COMMAND, data=LIMITED)
+    version = lifecycle.turn(project).version
+    assert version is not None
+    for name in beside:
+        (tmp_path / name).write_text("something else")
+    assert reproduce(project, version).equal

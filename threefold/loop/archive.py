@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import subprocess
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from threefold.design.frozen import Sources
 from threefold.loop.project import Project
+from threefold.pipeline.commands import files_of
 
+MOST_BYTES = 64_000_000  # of the files beside the source of one version
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one time for all files: equal contents give equal bytes
 
 
@@ -23,6 +26,26 @@ def code_state(project: Project) -> dict[str, Any]:
     commit = _git(project.root, "rev-parse", "HEAD")
     changed = _git(project.root, "status", "--porcelain", "--", ".") if commit else None
     return {"archive": archive, "commit": commit, "dirty": None if changed is None else bool(changed)}
+
+
+def files_beside(project: Project, tables: Collection[str], reads: Collection[str]) -> str | None:
+    """Archive the further files that a version rests on; the digest of the archive, None where there are none.
+
+    These are what its command steps declare, and what its code was seen to read. Together they may have 64 MB: what
+    lies beyond is left out, and whoever builds the version again is told which file is missing.
+
+    Args:
+        tables: inputs of commands that are tables, no files.
+        reads: paths below the project that steps have read.
+    """
+    root, kept, room = project.root, dict[Path, bytes](), MOST_BYTES
+    imported = [file for files in project.code.imported.reads.values() for file in files]
+    declared = [file for step in project.canvas.steps for file in files_of(step, tables, root)]
+    for file in sorted({*imported, *declared, *(root / name for name in reads)} - project.code.sources.keys()):
+        if file.is_relative_to(root) and file.is_file() and file.stat().st_size <= room:
+            kept[file] = file.read_bytes()
+            room -= len(kept[file])
+    return project.store.objects.put(pack(root, kept)) if kept else None
 
 
 def pack(root: Path, sources: Sources) -> bytes:

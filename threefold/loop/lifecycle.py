@@ -22,7 +22,7 @@ from threefold.design.canvas import CommandStep, Source, Training
 from threefold.errors import DataError, GateFailed, NotFound, Refused, StoreError
 from threefold.features.views import View, collect
 from threefold.loop import steps as does
-from threefold.loop.archive import code_state
+from threefold.loop.archive import code_state, files_beside
 from threefold.loop.project import Project
 from threefold.packaging import bundles
 from threefold.pipeline import engine
@@ -449,7 +449,7 @@ def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
         snapshots={name: outcome.digest(f"ingest/{name}.table") for name in project.canvas.data},
         training_set=outcome.digest("features"),
         test_set=outcome.digest("sealed"),
-        code=code_state(project),
+        code={**code_state(project), "files": files_beside(project, tables(project), outcome.reads())},
         environment=bundle.files["environment.json"],
         run_id=outcome.run_id,
         candidate=report.name,

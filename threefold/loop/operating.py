@@ -73,7 +73,7 @@ def _store(root: Path, wrong: CanvasError) -> Store:
 
 def _newest(store: Store, name: str | None) -> ModelVersion | None:
     """The newest version of the project; of the only one in the store, where its name cannot be read."""
-    known = versions.list_versions(store)
+    known = tuple(one for one in versions.list_versions(store) if one.lineage.code.get("archive"))
     mine = [one for one in known if one.name == name] or (known if len({one.name for one in known}) == 1 else ())
     return max(mine, key=lambda one: one.number, default=None)
 

@@ -95,7 +95,9 @@ def reproduce(project: Project, version: ModelVersion) -> Reproduction:
 
 def _lay_out(project: Project, version: ModelVersion, folder: Path) -> Project:
     """The project as it was: its files from the archive, its snapshots, the key that its pickles are signed with."""
-    unpack(project.store.objects.get(version.lineage.code["archive"]), folder)
+    for part in ("archive", "files"):
+        if version.lineage.code.get(part):
+            unpack(project.store.objects.get(version.lineage.code[part]), folder)
     scratch = open_project(folder, store=folder / STORE_FOLDER)
     key = project.store.root / "key"
     if key.is_file():

@@ -22,7 +22,7 @@ from typing import Any
 
 from threefold.design.canvas import CommandStep
 from threefold.errors import NotFound, StepFailed
-from threefold.pipeline.files import Files
+from threefold.pipeline.files import Files, walk
 from threefold.pipeline.step import nearest
 
 PLACEHOLDER = re.compile(r"(?<![$\w{])\{([\w./-]+)\}(?!\})")  # not ${VARIABLE}, not {{ literal }}
@@ -209,6 +209,15 @@ def parts(
     shown = {path.relative_to(root).as_posix(): digest for path, digest in counted.items()}
     said = {"line": step.run, "outputs": list(step.outputs), "table": step.table, "files": dict(sorted(shown.items()))}
     return said, counted
+
+
+def files_of(step: CommandStep, tables: Collection[str], root: Path) -> Iterator[Path]:
+    """The files of the project that a command rests on, folders file by file."""
+    for path in (*(root / name for name in step.inputs if name not in tables), *_code_files(step, root)):
+        if path.is_dir():
+            yield from walk(path)
+        elif path.is_file():
+            yield path
 
 
 def _content(step: CommandStep, name: str, root: Path, files: Files) -> str:

@@ -72,6 +72,10 @@ class Outcome:
         """The digest of "step" or "step.output"."""
         return self._find(reference).digest
 
+    def reads(self) -> set[str]:
+        """The files of the project, as paths below it, that the steps read without declaring them."""
+        return {name for one in self.executions for name in cache.known_reads(self.store, one.step)}
+
     def _find(self, reference: str) -> Output:
         step, _, name = reference.partition(".")
         found = self.outputs.get(step, {}).get(name)
