@@ -12,6 +12,7 @@ READING = (
     ("version",), ("canvas",), ("events", "list"), ("events", "verify"), ("run", "--explain"), ("report",),
     ("models", "search"), ("models", "alias", "churn"), ("models", "alias", "churn", "--history"), ("hold", "list"),
     ("release", "at", "2100-01-01T12:00"), ("lineage", "up", "model", "churn/1"), ("lineage", "down", "churn/1"), ("watch",),
+    ("store", "info"), ("store", "check"), ("store", "gc", "--dry-run"),
 )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from threefold.registry import approvals, releases, versions
 
 pytestmark = pytest.mark.engines
 
+pytestmark = pytest.mark.engines
+
 GOOD = GateResult("roc_auc", True, 0.74, ">= 0.70", "roc_auc is 0.74, 0.04 over the limit")
 BAD = GateResult("cost", False, 14.0, "<= 12", "cost is 14, 2 over the limit")
 

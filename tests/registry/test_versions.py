@@ -8,6 +8,8 @@ from threefold.store.schema import model_versions
 
 pytestmark = pytest.mark.engines
 
+pytestmark = pytest.mark.engines
+
 
 def test_numbers_count_up_within_a_name(store, lineage):
     numbers = [versions.register(store, name, name, f"run {name}", {}, lineage).number for name in ("one", "two")]

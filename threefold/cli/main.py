@@ -25,6 +25,7 @@ SECTIONS = {
     "Build": ("run", "status", "runs", "models"),
     "Live": ("up", "release", "serve", "rollback", "watch", "replay"),
     "Answer for it": ("trace", "lineage", "reproduce", "report", "events", "hold"),
+    "Look after it": ("store", "sync"),
 }
 
 

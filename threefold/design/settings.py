@@ -54,6 +54,7 @@ TABLE = (
     Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
     Entry("separate_approvals", "0", "switch", "1: who trained or registered a version may not approve it; always so where the canvas says risk: high."),
     Entry("grace_days", "30", "whole", "Days for which what was deleted can be restored; after them `store gc` may remove it."),
+    Entry("unused_days", "1", "whole", "Days for which an object stays that nothing refers to; `store gc` removes it after them."),
     Entry("traceback", "0", "switch", "1 shows the whole trace where an error was not foreseen."),
 )  # fmt: skip
 

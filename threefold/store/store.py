@@ -112,14 +112,25 @@ class Store:
             raise StoreError(
                 f"cannot make the store: {error.strerror}", str(root), "check the folder's rights"
             ) from error
-        address = database.address_of(root, url)
-        store = cls(root, database.engine_of(address), database.without_secrets(address.render_as_string()))
+        store = cls.over(root, url)
         try:
             store._prepare(migrate)
         except BaseException:
             store.close()
             raise
-        store._known, store.catalogue = True, url or None
+        store._known = True
+        return store
+
+    @classmethod
+    def over(cls, root: Path, url: str | None) -> Store:
+        """A store whose catalogue is taken as it is: neither made nor migrated, nor looked at. For moving and mending.
+
+        Raises:
+            StoreError: it is no address of a catalogue, or the driver is missing.
+        """
+        address = database.address_of(root, url)
+        store = cls(root, database.engine_of(address), database.without_secrets(address.render_as_string()))
+        store.catalogue = url or None
         return store
 
     def _prepare(self, migrate: bool | None) -> None:

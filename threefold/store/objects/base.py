@@ -85,6 +85,24 @@ class Objects(ABC):
     def remove(self, digest: str) -> None:
         """Take an object away for good; nothing happens where there is none."""
 
+    def last_put(self, digest: str) -> float | None:
+        """When an object was last put, in seconds since 1970, also where it was here already; None: nobody knows.
+
+        Raises NotFound.
+        """
+        return None
+
+    def remove_unused(self, digest: str, before: float) -> bool:
+        """Take an object away unless somebody put it again at or after a moment; returns whether it is gone.
+
+        What is put again while this looks is kept, so a writer never loses what it was told is here.
+        """
+        put_at = self.last_put(digest)
+        if put_at is None or put_at >= before:
+            return False
+        self.remove(digest)
+        return True
+
     @abstractmethod
     def put(self, data: bytes) -> str:
         """Keep some bytes; returns their digest.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCHEMES = ("s3", "gs", "az")
+WRITTEN_AGAIN_S = 6 * 3600  # less than the day for which `store gc` leaves alone what nothing refers to
 RETRIES = 4  # five lost requests in a row, about two seconds apart in all, mean that the service is away
 SECRET = re.compile("secret|token|password|access_key|account_key|sas_", re.IGNORECASE)
 NAME = re.compile("([0-9a-f]{2})/([0-9a-f]{62})")
@@ -63,6 +65,11 @@ class CloudObjects(Objects):
         """How much room an object takes. Raises NotFound."""
         with self._answering(digest):
             return int(self._bucket.head(_key(digest))["size"])
+
+    def last_put(self, digest: str) -> float:
+        """When an object was last put, to some hours. Raises NotFound."""
+        with self._answering(digest):
+            return float(self._bucket.head(_key(digest))["last_modified"].timestamp())
 
     def remove(self, digest: str) -> None:
         """Take an object away for good; nothing happens where there is none."""
@@ -135,14 +142,16 @@ class CloudObjects(Objects):
     # ------------------------------------------------------------------------------------------------- talking
 
     def _holds(self, digest: str, size: int, md5: Callable[[], str]) -> bool:
-        """Whether the object is here and, where the service tells its MD5, undamaged."""
+        """Whether the object is here, young and, where the service tells its MD5, undamaged."""
         try:
             with self._answering(digest):
                 found = self._bucket.head(_key(digest))
         except NotFound:
             return False
         said = MD5.fullmatch(found["e_tag"] or "")
-        return found["size"] == size and (not said or said[1] == md5())
+        # What lies there for long is written once more, so that `store gc` sees that somebody wants it now.
+        young = time.time() - found["last_modified"].timestamp() < WRITTEN_AGAIN_S
+        return young and found["size"] == size and (not said or said[1] == md5())
 
     def _upload(self, digest: str, data: bytes | Path) -> None:
         try:
