@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 import struct
 
 import numpy as np
@@ -166,12 +167,30 @@ def test_what_a_client_gets_wrong_is_answered_with_400_and_a_sentence(client, re
         ("GET", "/v2/models/demo/versions/9/ready", 404),
         ("POST", "/predict/other", 404),
         ("POST", "/v2/models/a/b/c/infer", 404),
+        ("POST", "/predict/demo/", 404),
+        ("POST", "/predict/demo/more", 404),
+        ("GET", "/v2/models/demo/", 404),
+        ("GET", "/v2/models/demo/infer", 405),
+        ("GET", "/feedback", 405),
+        ("PUT", "/predict/demo", 405),
     ],
 )
 def test_a_wrong_address_is_answered_in_the_same_shape(client, method, path, status):
     answer = client.request(method, path)
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
+    assert re.fullmatch(r".+ \(.+\); .+", answer.json()["error"])
+
+
+def test_a_slash_too_many_is_named(client):
+    assert "leave the slash at the end out: /feedback" in client.post("/feedback/", json={}).json()["error"]
+
+
+def test_a_fault_of_the_server_has_the_shape_of_a_refusal(client, request_of, monkeypatch):
+    monkeypatch.setattr(client.app.plane.served["demo"], "predict", lambda _rows: 1 / 0)
+    answer = client.post(INFER, json=request_of([1.0], [2.0], ["AA"]))
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the server failed: ZeroDivisionError (this server); its log says why"}
 
 
 def test_a_body_over_the_limit_is_refused(client):

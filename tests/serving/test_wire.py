@@ -126,6 +126,14 @@ def test_wrong_requests_on_the_short_way_are_answered_as_on_the_long_one(line):
         assert (status, list(answer)) == (400, ["error"])
 
 
+@pytest.mark.parametrize("noise", [b"this is no HTTP\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01"])
+def test_what_is_no_http_is_refused_in_the_same_shape(line, noise):
+    line.socket.sendall(noise)
+    status, answer = line.answer()
+    assert (status, list(answer)) == (400, ["error"])
+    assert answer["error"].startswith("Invalid HTTP request received (this connection); ")
+
+
 def test_a_server_with_idle_connections_ends_at_once(server, line, request_of):
     line.socket.sendall(message(request_of, "a"))
     line.answer()

@@ -45,6 +45,7 @@ from threefold.serving.served import Predicted, Served
 
 BODY_LIMIT = 32 * 1024 * 1024  # bytes, also after unpacking
 IN_LOOP_ROWS = 2_000  # a larger batch is scored beside the event loop, so that others are answered meanwhile
+ADDRESSES = "the addresses are /predict/{name}, /v2/models/{name}/infer, /feedback, /v2/health/ready, /metrics"
 EXTENSIONS = ["binary_tensor_data"]
 VERSION = "0.1.0"
 
@@ -76,8 +77,10 @@ class DataPlane:
                 await self._guarded(self._infer, parts, scope, receive, send)
                 return
         elif path.startswith("/predict/") and scope["type"] == "http" and scope["method"] == "POST":
-            await self._guarded(self._predict, path.split("/"), scope, receive, send)
-            return
+            parts = path.split("/")  # "", "predict", name
+            if len(parts) == 3:
+                await self._guarded(self._predict, parts, scope, receive, send)
+                return
         await self._rest(scope, receive, send)
 
     # ----------------------------------------------------------------------------------------------- inference
@@ -102,7 +105,7 @@ class DataPlane:
             payload, head_bytes = encode_answer(response, request)
             if head_bytes is not None:
                 return None
-        except BadRequest:
+        except Exception:  # nothing is written yet: the door says what is wrong, and the server's log
             return None
         try:
             self._keep(served, name, request_id, rows, predicted, started)
@@ -227,7 +230,9 @@ class DataPlane:
             Route("/metrics", self.metrics),
         ]
         funnel: Any = {HTTPException: _http_error, ThreefoldError: _our_error, Exception: _any_error}
-        return Starlette(routes=routes, exception_handlers=funnel, lifespan=self._lifespan)
+        rest = Starlette(routes=routes, exception_handlers=funnel, lifespan=self._lifespan)
+        rest.router.redirect_slashes = False  # a redirect has no body to say anything in, and clients lose their POST
+        return rest
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -410,7 +415,7 @@ def _explained(error: Exception) -> tuple[int, str]:
     if isinstance(error, ThreefoldError):
         return 400, str(error)
     logger.error("a request failed", exc_info=error)
-    return 500, "the server failed; its log says why"
+    return 500, f"the server failed: {type(error).__name__} (this server); its log says why"
 
 
 def _readiness(beside: dict[str, str], problem: str | None) -> Response:
@@ -429,8 +434,17 @@ async def _our_error(_request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    sentences = {404: f"there is nothing at {request.url.path[:200]}", 405: f"{request.method} is not possible here"}
-    return _error(error.status_code, sentences.get(error.status_code, error.detail), error.headers)
+    path, headers = request.url.path, error.headers or {}
+    shown = path[:200]
+    if error.status_code == 404:
+        do = f"leave the slash at the end out: {shown.rstrip('/')}" if path.endswith("/") else ADDRESSES
+        sentence = f"there is nothing here ({shown}); {do}"
+    elif error.status_code == 405:
+        do = f"use {headers['Allow']}" if "Allow" in headers else ADDRESSES
+        sentence = f"{request.method} is not possible here ({shown}); {do}"
+    else:
+        sentence = f"{error.detail} ({shown}); {ADDRESSES}"
+    return _error(error.status_code, sentence, headers)
 
 
 async def _any_error(_request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +35,7 @@ def serve(
     endpoints: Sequence[str] = (),
     *,
     catalogue: str | None = None,
+    announce: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM; requests under way are finished first.
 
@@ -43,11 +44,12 @@ def serve(
         port: 0 takes a free one.
         endpoints: the names to serve; empty: all there are, also those that come later.
         catalogue: the address of the store's catalogue; None: SQLite in its folder.
+        announce: told the address once the models are loaded and it can be asked, as in "http://127.0.0.1:43211".
     Raises:
         Conflict: the port is in use.
         StoreError: the store cannot be read.
     """
-    _run(store_root, bind(host, port), endpoints, catalogue)
+    _run(store_root, bind(host, port), endpoints, catalogue, announce)
 
 
 class ServerProcess:
@@ -163,7 +165,13 @@ def _bind_error(error: OSError | OverflowError, host: str, port: int) -> Threefo
 
 
 def _run(
-    root: Path, listener: socket.socket, endpoints: Sequence[str], catalogue: str | None, *, attached: bool = False
+    root: Path,
+    listener: socket.socket,
+    endpoints: Sequence[str],
+    catalogue: str | None,
+    announce: Callable[[str], None],
+    *,
+    attached: bool = False,
 ) -> None:
     # Both cost 100 ms, and whoever only starts a server beside itself does not need them.
     import uvicorn
@@ -179,12 +187,19 @@ def _run(
         )  # fmt: skip
         server = uvicorn.Server(config)
         _spare_the_collector()
+        announce(_address(listener))  # the socket already listens: what connects from now on waits for the loop
         if attached:
-            host, port = listener.getsockname()[:2]
-            # The socket already listens: what connects from now on waits until the loop runs.
-            print(json.dumps({"address": f"http://{f'[{host}]' if ':' in host else host}:{port}"}), flush=True)
             threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _say_to_parent(address: str) -> None:
+    print(json.dumps({"address": address}), flush=True)
 
 
 def _spare_the_collector() -> None:
@@ -244,7 +259,8 @@ def _first_word(process: subprocess.Popen[str], printed: Path) -> str:
 def main(root: Path, host: str, port: int, endpoints: tuple[str, ...], attached: bool) -> None:
     """Serve the endpoints of the store in ROOT."""
     try:
-        _run(root, bind(host, port), endpoints, os.environ.get(CATALOGUE) or None, attached=attached)
+        listener, catalogue = bind(host, port), os.environ.get(CATALOGUE) or None
+        _run(root, listener, endpoints, catalogue, _say_to_parent if attached else print, attached=attached)
     except ThreefoldError as error:
         if not attached:
             raise SystemExit(f"{error}") from error

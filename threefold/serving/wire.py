@@ -12,6 +12,8 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from threefold.serving.protocol import encode_json
+
 PATH_BEGINS, PATH_ENDS = b"POST /v2/models/", b"/infer HTTP/1.1"
 # What the short way may meet. A header that could change what the request means is not among them.
 ORDINARY = frozenset((b"host", b"user-agent", b"accept", b"accept-encoding", b"content-type", b"content-length"))
@@ -36,6 +38,15 @@ class ShortWay(HttpToolsProtocol):
                     self._answer(*answer)
                     return
         super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, in the shape of every other refusal, and hang up."""
+        payload = encode_json(
+            {"error": f"{msg.rstrip('.')} (this connection); send HTTP/1.1, as any client library does"}
+        )
+        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(payload)
+        self.transport.write(STATUS_LINE[400] + head + payload)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """uvicorn's parser met the first byte of a message."""

@@ -17,7 +17,10 @@ def command(host: str | None, port: int | None) -> None:
     project = here()
     listens = value_of("host", project.canvas, host)
     chosen = int(value_of("port", project.canvas, port))
-    console.print(f"serving [bold]{project.endpoint}[/] on http://{listens}:{chosen}  (stop with Ctrl-C)")
-    console.print(f"  try   curl http://{listens}:{chosen}/v2/models/{project.endpoint}")
+
+    def announce(address: str) -> None:
+        console.print(f"serving [bold]{project.endpoint}[/] on {address}  (stop with Ctrl-C)")
+        console.print(f"  try   curl {address}/v2/models/{project.endpoint}")
+
     project.store.close()
-    process.serve(project.store.root, host=listens, port=chosen, catalogue=project.store.catalogue)
+    process.serve(project.store.root, host=listens, port=chosen, catalogue=project.store.catalogue, announce=announce)
