@@ -1,15 +1,20 @@
-"""What all tests share: how examples are drawn, and a real Postgres for those that run on both engines."""
+"""What all tests share: how examples are drawn, a real Postgres for those that run on both engines, a server."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
 from sqlalchemy import URL, create_engine, text
+
+from threefold.serving.process import bind
 
 # A busy machine is no fault of ours, and what CI takes in must not hang on the draw: new examples are tried at a desk.
 settings.register_profile("threefold", deadline=None, derandomize="CI" in os.environ)
@@ -110,3 +115,35 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     yield found
     found.admin.dispose()
     found.server.cleanup()
+
+
+# ------------------------------------------------------------------------------------------------ threefold up
+
+
+@contextmanager
+def served(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`threefold up` as a process of its own, and its address; killed at the end."""
+    command = [sys.executable, "-m", "threefold", "up", "--port", str(port), "--store", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("listening on "), line + process.stdout.read()
+        yield process, line.split()[2]
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def server() -> Callable[..., AbstractContextManager[tuple[subprocess.Popen[str], str]]]:
+    """Starts `threefold up` over a store: `with server(folder) as (process, address)`."""
+    return served
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port where nothing listens."""
+    with bind("127.0.0.1", 0) as listener:
+        return int(listener.getsockname()[1])

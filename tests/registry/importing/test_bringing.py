@@ -4,6 +4,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -167,6 +168,18 @@ def test_everything_comes_along(store: Store, source: str) -> None:
         paths = connection.scalars(select(files.c.path).order_by(files.c.path)).all()
     home = document.artifact_root.removeprefix("mlflow-artifacts:/").split("/")[0]
     assert paths == [f"{home}/{RUN}/artifacts/model/MLmodel", f"{home}/models/{MODEL}/artifacts/MLmodel"]
+
+
+def test_what_a_server_remembers_comes_along_too(store: Store, source: str, tmp_path: Path, server: Any) -> None:
+    there = Store.open(tmp_path / "served")
+    brought(there, source)
+    there.close()
+    with server(tmp_path / "served") as (_, address):
+        report = brought(store, address)
+    assert (report.runs, report.points, report.logged_models, report.models, report.versions) == (3, 4, 1, 1, 2)
+    assert (report.files, report.size_bytes) == (2, 14)
+    assert runs.metrics_of(store, RUN)["huge"] == math.inf
+    assert versions.aliases(store, "churn-net") == {"champion": 3}
 
 
 def test_versions_keep_numbers_stages_aliases_and_find_their_files(store: Store, source: str) -> None:

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -18,8 +19,6 @@ from threefold.store.recorder.shipping import StoreTarget, deliver_left
 from threefold.store.schema import files
 from threefold.store.tracking import metrics
 from threefold.store.tracking import runs as tracked
-
-from .conftest import free_port, server
 
 
 def track(place: object, **more: object) -> recorder.Run:
@@ -126,7 +125,7 @@ def test_what_cannot_be_logged_is_refused_at_once(place: Path, opened: Store, wr
     assert runs.get(opened, run.id).status == "done"
 
 
-def test_a_server_takes_a_run_like_a_store(place: Path, opened: Store) -> None:
+def test_a_server_takes_a_run_like_a_store(place: Path, opened: Store, server: Any) -> None:
     with server(place) as (_, address), track(address) as run:
         run.metrics({"loss": 0.5}, step=1)
         run.file(b"x" * 3_000_000, "model.bin")
@@ -135,10 +134,11 @@ def test_a_server_takes_a_run_like_a_store(place: Path, opened: Store) -> None:
 
 
 def test_without_a_server_nothing_waits_and_nothing_is_lost(
-    place: Path, opened: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    place: Path, opened: Store, server: Any, free_port: int, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     monkeypatch.setattr(recorder, "END_TIMEOUT_S", 0.1)
-    port = free_port()
+    port = free_port
     with track(f"http://127.0.0.1:{port}") as run:
         for step in range(50):
             run.metrics({"loss": float(step)}, step=step)
@@ -153,8 +153,10 @@ def test_without_a_server_nothing_waits_and_nothing_is_lost(
     assert runs.get(opened, run.id).status == "done"
 
 
-def test_a_server_that_dies_and_comes_back_has_each_point_once(place: Path, opened: Store) -> None:
-    port = free_port()
+def test_a_server_that_dies_and_comes_back_has_each_point_once(
+    place: Path, opened: Store, server: Any, free_port: int
+) -> None:
+    port = free_port
     steps = iter(range(10**6))
 
     def log(run: recorder.Run, count: int) -> None:

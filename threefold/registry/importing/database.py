@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from threefold.errors import DataError
-from threefold.registry.importing.history import Experiment, Files, LoggedModel, Model, Run, Version
+from threefold.registry.importing.history import Experiment, Files, LoggedModel, Model, Run, Version, as_logged
 from threefold.registry.importing.local_files import files_in, local_path
 from threefold.store.tracking.metrics import Point
 from threefold.store.tracking.reading import DatasetUse
@@ -186,11 +186,7 @@ def model_id_of(source: str) -> str | None:
 
 
 def _value(row: Mapping[str, Any]) -> float:
-    """A metric's value; infinity stands in the tables as the largest number."""
-    if row.get("is_nan"):
-        return math.nan
-    value = float(row["value"])
-    return math.copysign(math.inf, value) if abs(value) >= 1.7976931348623157e308 else value
+    return math.nan if row.get("is_nan") else as_logged(float(row["value"]))
 
 
 def _pairs(rows: list[Mapping[str, Any]]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 from threefold.store.tracking.metrics import Point
 from threefold.store.tracking.reading import DatasetUse
 
+LARGEST = 1.7976931348623157e308  # stands for infinity in MLflow's tables and answers
 Files = Iterator[tuple[str, Iterator[bytes]]]  # path within the artifacts of a run or model, and its bytes
 
 
@@ -123,3 +125,12 @@ class History(Protocol):
     def close(self) -> None:
         """Give connections back."""
         ...
+
+
+def as_logged(value: float) -> float:
+    """A metric's value as it was logged, from how MLflow keeps it.
+
+    >>> as_logged(0.5), as_logged(-LARGEST)
+    (0.5, -inf)
+    """
+    return math.copysign(math.inf, value) if abs(value) >= LARGEST else value

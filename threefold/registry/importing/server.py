@@ -10,7 +10,7 @@ import httpx
 
 from threefold.errors import DataError, NotFound
 from threefold.registry.importing.database import model_id_of
-from threefold.registry.importing.history import Experiment, Files, LoggedModel, Model, Run, Version
+from threefold.registry.importing.history import Experiment, Files, LoggedModel, Model, Run, Version, as_logged
 from threefold.registry.importing.local_files import PIECE, PROXIED
 from threefold.store.tracking.metrics import Point
 from threefold.store.tracking.reading import DatasetUse
@@ -121,7 +121,7 @@ class ServerHistory:
         asked = {"run_id": run_id, "metric_key": name}
         for row in self._pages("GET", f"{API}/metrics/get-history", "metrics", asked, POINTS):
             yield Point(
-                name, float(row["value"]), int(row.get("step") or 0), int(row.get("timestamp") or 0),
+                name, as_logged(float(row["value"])), int(row.get("step") or 0), int(row.get("timestamp") or 0),
                 row.get("model_id") or None, row.get("dataset_name") or None, row.get("dataset_digest") or None,
             )  # fmt: skip
 
