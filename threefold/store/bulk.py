@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, insert
+from sqlalchemy import Connection, Dialect, Table, bindparam, insert, update
 
 
 def insert_rows(
@@ -31,3 +31,30 @@ def _compiled(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> tuple
     if compiled.positional:
         assert tuple(compiled.positiontup or ()) == columns, compiled.positiontup
     return str(compiled), compiled.positional
+
+
+def update_rows(
+    connection: Connection, table: Table, key: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Change rows of a table, each found by its key.
+
+    Args:
+        key: the column that finds a row.
+        columns: what is changed; a row of `rows` holds their values in that order, then the key.
+    """
+    sql, order = _compiled_update(connection.dialect, table, key, columns)
+    given = (*columns, "at_key")
+    if order is None:
+        connection.exec_driver_sql(sql, [dict(zip(given, row, strict=True)) for row in rows])
+        return
+    places = [given.index(name) for name in order]
+    connection.exec_driver_sql(sql, [tuple([row[place] for place in places]) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _compiled_update(
+    dialect: Dialect, table: Table, key: str, columns: tuple[str, ...]
+) -> tuple[str, tuple[str, ...] | None]:
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    compiled = update(table).where(table.c[key] == bindparam("at_key")).values(values).compile(dialect=dialect)
+    return str(compiled), tuple(compiled.positiontup or ()) if compiled.positional else None

@@ -105,8 +105,10 @@ def get(connection: Connection, webhook_id: str) -> Webhook:
 
 
 def listed(connection: Connection, limit: int, offset: int) -> list[Webhook]:
-    """The webhooks on one page, oldest first."""
-    query = select(webhooks).where(webhooks.c.deleted_at.is_(None)).order_by(webhooks.c.created_ms, webhooks.c.id)
+    """The webhooks on one page, newest first."""
+    query = (
+        select(webhooks).where(webhooks.c.deleted_at.is_(None)).order_by(webhooks.c.created_ms.desc(), webhooks.c.id)
+    )
     return [_webhook(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
 

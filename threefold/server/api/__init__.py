@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from threefold.server.api import spool
+from threefold.server.api import reset, spool
 from threefold.server.routes import Endpoint
 
-_families = (spool,)
+_families = (
+    reset,
+    spool,
+)
 
 ROUTES: dict[tuple[str, str], Endpoint] = {route: end for family in _families for route, end in family.ROUTES.items()}

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
-from threefold.store.bulk import insert_rows
+from threefold.store.bulk import insert_rows, update_rows
 from threefold.store.schema import points, series
 
+MANY = 100  # names in one query
+MOVING = ("length", "last_value", "last_step", "last_at_ms")
 COLUMNS = ("series", "position", "step", "at_ms", "value", "model_id", "dataset_name", "dataset_digest")
 
 # Built once: making a statement costs more than running it, and these run for every value that is logged.
@@ -20,8 +22,8 @@ _KNOWN = select(
     series.c.id, series.c.name, series.c.length, series.c.last_step, series.c.last_at_ms, series.c.last_value
 )
 _KNOWN_ONE = _KNOWN.where(series.c.run == bindparam("run"), series.c.name == bindparam("name"))
+_KNOWN_ALL = _KNOWN.where(series.c.run == bindparam("run"))
 _KNOWN_MANY = _KNOWN.where(series.c.run == bindparam("run"), series.c.name.in_(bindparam("names", expanding=True)))
-_MOVE = update(series).where(series.c.id == bindparam("key"))
 _ADD_SERIES = insert(series).returning(series.c.id, series.c.name)
 
 Place = tuple[int, int, bool, float]  # step, at_ms, whether it is a number, value: the largest is the last one
@@ -61,7 +63,7 @@ def add(connection: Connection, run: int, values: Sequence[Point]) -> None:
     known |= _add_series(connection, run, [name for name in groups if name not in known])
     fresh = [(known[name], group) for name, group in groups.items() if group]
     if fresh:
-        connection.execute(_MOVE, [_moved_on(row, group) for row, group in fresh])
+        update_rows(connection, series, "id", MOVING, [_moved_on(row, group) for row, group in fresh])
         rows = [_row(row.id, row.length + place, point) for row, group in fresh for place, point in enumerate(group)]
         insert_rows(connection, points, COLUMNS, rows)
 
@@ -101,8 +103,10 @@ class _Known:
 def _known(connection: Connection, run: int, names: list[str]) -> dict[str, _Known]:
     if len(names) == 1:
         found = connection.execute(_KNOWN_ONE, {"run": run, "name": names[0]})
-    else:
+    elif len(names) <= MANY:
         found = connection.execute(_KNOWN_MANY, {"run": run, "names": names})
+    else:  # naming them costs more than reading all that the run has
+        found = connection.execute(_KNOWN_ALL, {"run": run})
     return {
         name: _Known(key, length, _place(step, at_ms, _value(value))) for key, name, length, step, at_ms, value in found
     }
@@ -128,13 +132,10 @@ def _add_series(connection: Connection, run: int, names: list[str]) -> dict[str,
     return {row.name: _Known(row.id, 0, _NOWHERE) for row in made}
 
 
-def _moved_on(known: _Known, group: list[Point]) -> dict[str, Any]:
-    """The row of a series after some points were added."""
+def _moved_on(known: _Known, group: list[Point]) -> tuple[Any, ...]:
+    """What MOVING names of a series after some points were added, and its key."""
     step, at_ms, number, value = max(known.place, *map(_place_of, group))
-    return {
-        "key": known.id, "length": known.length + len(group), "last_value": value if number else None,
-        "last_step": step, "last_at_ms": at_ms,
-    }  # fmt: skip
+    return known.length + len(group), value if number else None, step, at_ms, known.id
 
 
 def _row(key: int, position: int, point: Point) -> tuple[Any, ...]:
