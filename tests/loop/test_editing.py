@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from threefold.errors import Conflict
 from threefold.loop import lifecycle
 from threefold.loop.project import Project
 from threefold.loop.reproduce import reproduce
@@ -84,3 +87,26 @@ def test_a_version_that_rests_on_files_beside_its_source_is_built_again(make_pro
     for name in beside:
         (tmp_path / name).write_text("something else")
     assert reproduce(project, version).equal
+
+
+LOOKUP = """
+from pathlib import Path
+import polars as pl
+
+FACTORS = pl.read_csv(Path(__file__).with_name("factors.csv"))
+
+
+def clean_parcels(parcels):
+    return parcels.with_columns(weight=pl.col("weight") * FACTORS["weight"][0])
+"""
+
+
+def test_a_table_that_a_module_reads_while_it_is_imported_is_never_mixed_up(make_project: Make, tmp_path: Path) -> None:
+    (tmp_path / "factors.csv").write_text("weight\n1.0\n")
+    project = make_project(data=LOOKUP)
+    first = lifecycle.turn(project, stage="data")
+    (tmp_path / "factors.csv").write_text("weight\n2.0\n")
+    with pytest.raises(Conflict, match=r"factors\.csv changed since the code"):
+        lifecycle.turn(project, stage="data")
+    second = lifecycle.turn(make_project(data=LOOKUP), stage="data")
+    assert second.outcome.digest("clean/parcels.table") != first.outcome.digest("clean/parcels.table")

@@ -137,3 +137,30 @@ def test_a_table_that_is_watched_from_outside_is_not_told_twice(rules: Any, tmp_
     code = rules.module("rules")
     watched = Step("first", code.first, params={"n": 1}, observe=lambda: 1)
     assert rules.run([watched]).executions[0].note == ""
+
+
+POLARS = """
+from pathlib import Path
+import polars as pl
+
+LOOKUP = Path(__file__).parent / "lookup.csv"
+
+def joined(n):
+    pl.DataFrame({"n": [n]}).write_csv(Path(__file__).parent / "written.csv")
+    return pl.read_csv(LOOKUP)["n"].sum() + n
+
+def named(n):
+    return f"{n} lookup.csv"
+"""
+
+
+def test_a_file_that_is_named_where_polars_reads_counts_without_being_heard(project: Any) -> None:
+    project.write("rules.py", POLARS)
+    project.write("lookup.csv", "n\n1\n")
+    assert run(project, "joined").status == "ran"
+    assert run(project, "joined").status == "reused"
+    assert run(project, "named").status == "ran"
+    project.write("lookup.csv", "n\n2\n")
+    again = run(project, "joined")
+    assert (again.status, again.reason) == ("ran", "file 'lookup.csv' changed")
+    assert run(project, "named").status == "reused"

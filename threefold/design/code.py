@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isclass, isfunction
 from pathlib import Path
 from types import ModuleType
@@ -99,7 +99,7 @@ def _remember(root: Path, heard: Opened) -> None:
         _forget(root)
         raise Conflict(f"{changed[0].name} changed while it was read", str(changed[0]), "run the command again")
     before = _loaded[root]
-    _loaded[root] = Imported(before.sources, {**before.reads, **reads}, before.noted)
+    _loaded[root] = replace(before, reads={**before.reads, **reads})
 
 
 def _forget(root: Path) -> None:

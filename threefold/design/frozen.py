@@ -39,6 +39,7 @@ class Imported:
     sources: Sources = field(default_factory=dict)
     reads: Mapping[Path, Mapping[Path, str]] = field(default_factory=dict)  # source -> files its import read -> digest
     noted: dict[Path, dict[Path, str]] = field(default_factory=dict)  # the same of what steps have read since
+    named: dict[Path, str] = field(default_factory=dict)  # files that the code names, and may have read unheard
 
     def note(self, source: Path, file: Path, digest: str) -> None:
         """Remember that a source has opened a file."""
@@ -46,7 +47,7 @@ class Imported:
 
     def holds(self, sources: Sources) -> bool:
         """Whether the modules are still what the disk would give: the same source, which read the same files."""
-        read = [files for seen in (self.reads, self.noted) for files in seen.values()]
+        read = [self.named, *(files for seen in (self.reads, self.noted) for files in seen.values())]
         return self.sources == sources and all(
             digest_of(file) == digest for files in read for file, digest in files.items()
         )

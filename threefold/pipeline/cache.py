@@ -92,10 +92,13 @@ def reads_of(store: Store, key: str) -> list[list[str]]:
 
 
 def known_reads(store: Store, step: str) -> set[str]:
-    """The undeclared files that a step read when it last succeeded."""
+    """The undeclared files that a step, or code it reaches, read when it last succeeded."""
     with store.read() as connection:
         before = connection.execute(_LAST_PARTS, {"wanted": step}).scalar()
-    return set((before or {}).get("reads", ()))
+    if before is None:
+        return set()
+    named = {name.removeprefix("file ") for name in before["code"] if name.startswith("file ")}
+    return named | set(before.get("reads", ()))
 
 
 def _signpost(key: str) -> str:

@@ -28,6 +28,9 @@ class Reach:
     imports: set[str] = field(default_factory=set)  # top-level modules that are installed, not the project's
     opaque: list[str] = field(default_factory=list)  # places that hide what they reach, as sentences
     files: set[Path] = field(default_factory=set)
+    named: set[Path] = field(default_factory=set)  # places where a file may lie whose name stands in the code
+    reads_files: bool = False  # it reads files in ways that Python does not hear
+    reads_at_import: bool = False  # it does so while a module is imported
 
     def add(self, other: Reach) -> None:
         """Take in what another piece of code depends on."""
@@ -35,6 +38,9 @@ class Reach:
         self.imports |= other.imports
         self.opaque.extend(place for place in other.opaque if place not in self.opaque)
         self.files |= other.files
+        self.named |= other.named
+        self.reads_files |= other.reads_files
+        self.reads_at_import |= other.reads_at_import
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,10 @@ class _Walk:
         by_module: dict[str, list[str]] = {}
         for path, index in sorted(self.taken):
             statement = self.sources.statements(self.sources.module_at(path))[index]
+            self.reach.reads_files |= statement.reads_files
+            self.reach.reads_at_import |= statement.reads_files and not statement.label.startswith("function ")
+            folders = (self.sources.root, path.parent)
+            self.reach.named.update(folder / name for folder in folders for name in statement.named)
             if not statement.label.startswith("import "):
                 by_module.setdefault(f"{self.sources.shown(path)}: {statement.label}", []).append(statement.digest)
         for name, digests in by_module.items():

@@ -22,7 +22,7 @@ import msgspec
 
 from threefold.design.canvas import CommandStep
 from threefold.design.frozen import ABSENT, Imported
-from threefold.errors import ThreefoldError
+from threefold.errors import Conflict, ThreefoldError
 from threefold.pipeline import codecs, commands
 from threefold.pipeline.closure import Reach, Sources
 from threefold.pipeline.environment import Distributions, digest_of_document, is_library
@@ -94,6 +94,7 @@ class Fingerprints:
             ThreefoldError: a parameter has no place in a key.
         """
         code = self._code(step, classes)
+        self._add_named(code)
         self._add_imports_reads(code)
         document, environment = self.environment(code.reach.imports)
         parts: dict[str, Any] = {
@@ -252,6 +253,20 @@ class Fingerprints:
             return
         for name, value in held.items():
             self._add_value(code, f"{kind.__qualname__}.{name}", value)
+
+    def _add_named(self, code: _Code) -> None:
+        """Count the files that code names, where it calls something that opens files by itself, as Polars does.
+
+        What Python opens is heard when it happens; this is the rest, read from the text.
+        """
+        for file in sorted(code.reach.named) if code.reach.reads_files else ():
+            if file.suffix != ".py" and file.is_relative_to(self.root) and file.is_file():
+                digest, name = self.files.digest(file), self.sources.shown(file)
+                code.reach.code[f"file {name}"] = digest
+                if code.reach.reads_at_import and self.imported.named.setdefault(file, digest) != digest:
+                    raise Conflict(
+                        f"{name} changed since the code that reads it was imported", str(file), "run the command again"
+                    )
 
     def _add_imports_reads(self, code: _Code) -> None:
         """Count the files that the modules a step reaches have read while they were imported."""

@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 
 from threefold.pipeline.effects import acts, imported_names
 
+READERS = ("read_", "scan_")  # how the functions begin that open a file by its name
+HEARD = ("read_text", "read_bytes")  # these are Python's own, and heard when they open it
+WRITERS = ("write_", "sink_", "save")
+LONGEST_NAME = 200  # characters of a text that may be the name of a file
+
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NAMED = (*_DEFINITIONS, ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
@@ -32,6 +37,8 @@ class Statement:
     imports: dict[str, list[str]] = field(default_factory=dict)  # local name -> "module" or "module:symbol"
     stars: list[str] = field(default_factory=list)  # modules of which it imports everything
     loads: list[str] = field(default_factory=list)  # modules that an import inside it loads
+    named: list[str] = field(default_factory=list)  # texts in it that may be the names of files it reads
+    reads_files: bool = False  # it calls read_csv, scan_parquet and the like, which open files unseen by Python
     effect: bool = False  # it acts when the module is loaded, whoever loads it
 
 
@@ -71,7 +78,8 @@ def _statement(node: ast.stmt, package: str, imports: Mapping[str, str]) -> Stat
     names = [node.name] if isinstance(node, _DEFINITIONS) else [*sorted(_bound([node])), *sorted(reader.imports)]
     return Statement(
         _label(node, names), _digest(node), min([node.lineno, *_decorator_lines(node)]), node.end_lineno or node.lineno,
-        names, sorted(reader.refs), reader.imports, sorted(reader.stars), sorted(reader.loads), effect,
+        names, sorted(reader.refs), reader.imports, sorted(reader.stars), sorted(reader.loads),
+        sorted(set(_file_names(node))), any(_is_call_to(one, READERS) for one in ast.walk(node)), effect,
     )  # fmt: skip
 
 
@@ -103,6 +111,26 @@ def _drop_docstrings(tree: ast.AST) -> None:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and type(first.value.value) is str:
                 node.body = node.body[1:] or [ast.Pass()]
+
+
+def _file_names(node: ast.AST) -> Iterator[str]:
+    """The texts that look like the name of a file, without those that are handed to something that writes."""
+    if _is_call_to(node, WRITERS):
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        name = node.value
+        if "." in name.strip("./") and len(name) <= LONGEST_NAME and not any(mark in name for mark in "\n*?"):
+            yield name
+    for child in ast.iter_child_nodes(node):
+        yield from _file_names(child)
+
+
+def _is_call_to(node: ast.AST, beginnings: tuple[str, ...]) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+    return name.startswith(beginnings) and name not in HEARD
 
 
 # ------------------------------------------------------------------------------------------------------- names
