@@ -15,14 +15,24 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --no-sources --universal --
 	--python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
 	--overrides requirements/overrides.txt $(UPGRADE) pyproject.toml
 
-.PHONY: demo test check docs lock clean
+.PHONY: demo test browser check docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.ready-demo
 	@$(BIN)/threefold demo $(ARGS)
 
-test: .venv/.ready-dev
+test: .venv/.ready-dev browser
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+# The web pages are tested in Chromium. Where there is none and nobody may install one, those tests say so and are skipped.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null 2>&1 && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "Installing Chromium for the tests of the web pages; this happens once"; \
+		apt-get -qq update >/dev/null && DEBIAN_FRONTEND=noninteractive \
+			apt-get -qq -y install --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "There is no Chromium: the tests of the pages in a browser will be skipped (apt-get install chromium)"
 
 check: .venv/.ready-dev
 	@failed=0; \

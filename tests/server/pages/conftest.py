@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import insert
 
+from threefold.store import Store
 from threefold.store.schema import experiments, params, points, run_tags, runs, series
 
 START = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -34,6 +35,13 @@ class Pages:
     def text(self, path):
         """What a person reads: the page without its signs, blanks drawn together."""
         return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", self.html(path).replace("<wbr>", ""))))
+
+
+@pytest.fixture
+def store(tmp_path, catalogue):
+    store = Store.open(tmp_path / "store", url=catalogue)
+    yield store
+    store.close()
 
 
 @pytest.fixture

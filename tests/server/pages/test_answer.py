@@ -52,3 +52,8 @@ def test_numbers_that_json_has_no_word_for_are_named():
 def test_the_theme_that_was_chosen_is_drawn_from_the_start(pages):
     assert 'data-theme="dark"' in pages.ask("/", headers={"accept": "text/html", "cookie": "theme=dark"}).text
     assert "data-theme=" not in pages.ask("/", headers={"accept": "text/html", "cookie": 'theme="><x'}).text
+
+
+def test_an_address_that_no_page_has_leads_back(pages):
+    answer = pages.ask("/nothing/here")
+    assert answer.status_code == 404 and 'href="/"' in answer.text

@@ -1,7 +1,10 @@
+import pytest
 from sqlalchemy import update
 
 from threefold.server.pages.reading import log
 from threefold.store.schema import events
+
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
 
 
 def happen(store, count, kind="run.done", actor="ada"):

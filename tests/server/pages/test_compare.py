@@ -1,5 +1,9 @@
 import math
 
+import pytest
+
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
+
 
 def test_parameters_that_differ_are_told_apart_from_those_that_do_not(pages, log):
     one, two = log("a", values={"depth": 3, "seed": 7}), log("b", values={"depth": 9, "seed": 7})

@@ -7,6 +7,8 @@ from sqlalchemy import insert
 from threefold.records import Snapshot, plain
 from threefold.store.schema import snapshots
 
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
+
 
 @pytest.fixture
 def take(store):

@@ -1,8 +1,11 @@
 import json
 
+import pytest
 from sqlalchemy import insert
 
 from threefold.store.schema import alerts, endpoints, model_versions
+
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
 
 
 def live(store, **routing):
@@ -45,7 +48,7 @@ def test_a_canary_an_open_alert_a_version_without_decision_and_a_failed_run_need
 def test_a_failure_that_was_made_good_needs_nobody(pages, log):
     log("nightly", status="failed", started_at="2999-01-01T00:00:00+00:00")
     log("nightly", status="done", started_at="2999-01-02T00:00:00+00:00")
-    assert pages.json("/")["failed"] == []
+    assert pages.json("/")["failed"]["count"] == 0
 
 
 def test_the_same_address_gives_json_to_a_program(pages, log):
@@ -53,3 +56,10 @@ def test_the_same_address_gives_json_to_a_program(pages, log):
     by_word = json.loads(pages.ask("/?format=json").text)
     assert by_word == pages.json("/")
     assert by_word["numbers"]["runs"] == 1
+
+
+def test_many_failures_are_one_thing_to_look_at(pages, log):
+    for number in range(12):
+        log(f"trial {number}", status="failed", started_at=f"2999-01-01T00:{number:02}:00+00:00")
+    assert "Needs you 1" in pages.text("/")
+    assert "12 in the last seven days The newest: trial 11 , trial 10" in pages.text("/")

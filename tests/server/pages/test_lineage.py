@@ -5,6 +5,8 @@ from threefold.server.pages.layers import draw, ordered
 from threefold.server.pages.reading.graph import Graph, Node
 from threefold.store.schema import endpoints, model_versions, releases
 
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
+
 
 @pytest.fixture
 def version(store, log):

@@ -5,6 +5,8 @@ from threefold.records import GateResult
 from threefold.registry import evidence, versions
 from threefold.store.schema import approvals, model_versions, models
 
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
+
 NASTY = "<script>alert(1)</script>"
 
 

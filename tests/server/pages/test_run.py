@@ -5,6 +5,8 @@ from sqlalchemy import insert
 
 from threefold.store.schema import executions, files
 
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
+
 NASTY = '<script>alert("x")</script>'
 
 

@@ -1,6 +1,10 @@
 import math
+import socket
+import subprocess
 
 import pytest
+
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
 
 
 def names(pages, query=""):
@@ -101,3 +105,36 @@ def test_another_site_cannot_save_a_view(pages, log):
 def test_an_address_made_up_by_hand_is_answered(pages, log, query):
     log("one", {"loss": 1.0})
     assert pages.ask(f"/runs?{query}").status_code in (200, 400)
+
+
+def test_while_nobody_has_chosen_the_columns_are_what_most_runs_in_sight_have(pages, log):
+    log("odd", {"rare": 1.0}, {"odd": 1})
+    for number in range(3):
+        log(str(number), {"val/loss": 0.1, "seconds": 2.0}, {"depth": number})
+    assert pages.json("/runs")["columns"][3:6] == ["metrics.val/loss", "metrics.seconds", "metrics.rare"]
+
+
+def test_runs_are_found_by_a_filter_in_the_words_of_the_protocol_and_beyond(pages, log):
+    log("good", {"loss": 0.1}, {"model": "linear"})
+    log("bad", {"loss": 0.9}, {"model": "linear"})
+    log("tree", {"loss": 0.95}, {"model": "tree"})
+    said = "metrics.loss < 0.5 OR params.model = 'tree'"
+    shown = pages.json(f"/runs?filter={said}&sort=name")
+    assert [run["name"] for run in shown["runs"]] == ["good", "tree"] and shown["count"] == 2
+
+
+def test_a_filter_that_is_wrong_is_answered_where_it_stands(pages, log):
+    log("one")
+    text = pages.text("/runs?filter=metrics.loss << 1")
+    assert "Invalid" in text and "the filter" in text
+    assert 'aria-invalid="true"' in pages.html("/runs?filter=metrics.loss << 1")
+    answer = pages.ask("/runs?filter=loss <", headers={"accept": "application/json"})
+    assert answer.status_code == 400 and set(answer.json()["error"]) == {"what", "where", "do"}
+
+
+def test_a_run_whose_process_is_gone_is_not_shown_as_going_on(pages, log):
+    child = subprocess.Popen(["true"])
+    child.wait()
+    run = log("killed", status="running", ended_at=None, host=socket.gethostname(), pid=child.pid)
+    assert pages.json("/runs")["runs"][0]["status"] == "interrupted"
+    assert pages.json(f"/runs/{run}")["status"] == "interrupted"

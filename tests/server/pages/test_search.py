@@ -1,6 +1,9 @@
+import pytest
 from sqlalchemy import insert
 
 from threefold.store.schema import models
+
+pytestmark = pytest.mark.engines  # on SQLite and on Postgres
 
 
 def test_runs_models_and_experiments_are_found_by_a_part_of_their_name(pages, store, log, experiment):

@@ -29,6 +29,9 @@ def show(request: Request) -> dict[str, Any]:
         "latest": latest,
         "happened": happened,
         "_sparks": {one["name"]: [spark(line["name"], line["values"]) for line in one["lines"]] for one in served},
-        "_needed": sum(len(part) for part in waiting.values()) + len(canaries),
+        "_needed": len(waiting["alerts"])
+        + len(waiting["versions"])
+        + len(canaries)
+        + min(1, waiting["failed"]["count"]),
         "_new": not any(numbers.values()) and not served,
     }

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from threefold.errors import ThreefoldError
 from threefold.store import Store
@@ -84,7 +84,9 @@ def raw(store: Store, file: Mapping[str, Any]) -> Response:
     kind = IMAGES.get(path.suffix.lower(), "application/octet-stream")
     if kind == "application/octet-stream":
         headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(path.name)}"
-    return Response(store.objects.get(file["digest"]), 200, headers, kind)
+    headers["content-length"] = str(file["size"])
+    pieces = store.objects.open_stream(file["digest"])  # said at once where it is gone; verified with its last piece
+    return StreamingResponse(pieces, 200, headers, kind)
 
 
 def _read(store: Store, file: Mapping[str, Any]) -> bytes | None:

@@ -25,4 +25,5 @@ ROUTES = [
     Route("/audit", audit.show, methods=["GET"]),
     Route("/search", search.show, methods=["GET"]),
     Route("/static/{mark}/{path:path}", static.serve, methods=["GET"]),
+    Route("/{rest:path}", search.nothing, methods=["GET"]),
 ]

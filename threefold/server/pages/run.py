@@ -13,6 +13,7 @@ from threefold.server.pages import previews
 from threefold.server.pages.answer import as_json, packed, page, store_of
 from threefold.server.pages.look import part
 from threefold.server.pages.reading import history, one_run
+from threefold.server.pages.reading.alive import settled
 from threefold.store.schema import points, series
 
 LINES = 40  # charts sent at once; the page asks for more as they come into sight
@@ -25,7 +26,9 @@ def show(request: Request) -> dict[str, Any]:
     store = store_of(request)
     with store.read() as connection:
         run = one_run.find(connection, request.path_params["id"])
-        told = one_run.told(connection, run)
+    settled(store, [run])
+    with store.read() as connection:
+        told = one_run.told(connection, one_run.find(connection, run.id))
     wanted = previews.roles(told["files"])
     return {
         "title": told["name"],

@@ -9,35 +9,52 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from threefold.server.pages.answer import action, page, store_of
+from threefold.errors import DataError
+from threefold.server.pages.answer import action, page, store_of, wants_json
 from threefold.server.pages.look import address
 from threefold.server.pages.reading import table
+from threefold.server.pages.reading.alive import settled
 from threefold.server.pages.words import seconds_between
-from threefold.store import Writer
+from threefold.store import Store, Writer
 from threefold.store.schema import experiments, runs, views
+from threefold.store.tracking.finding import condition_of
 
 STATES = ("running", "done", "failed", "refused", "interrupted", "scheduled")
 PLAIN = ("experiment", "kind", "started", "took", "user")  # columns beside the name and the state
 USUAL = ("experiment", "started", "took")
 GUESSED = 6  # metrics and parameters shown while nobody has chosen
 TELLING = ("roc_auc", "loss", "accuracy", "rmse", "r2", "f1")  # metrics that most people look at first
-KEPT = ("q", "experiment", "status", "kind", "sort", "col", "deleted")  # what makes a view
+NARROWING = ("filter", "q", "experiment", "status", "kind", "deleted")
+KEPT = (*NARROWING, "sort", "col")  # what makes a view
 
 
 @page("runs")
 def show(request: Request) -> dict[str, Any]:
     """One page of the table."""
+    store = store_of(request)
+    try:
+        told = _table(store, request)
+    except DataError as error:
+        if wants_json(request):
+            raise
+        # The page stays as it is, so that the filter can be mended where it stands.
+        told = {**_table(store, request, filtered=False), "runs": [], "next": None, "count": 0, "_problem": error}
+    return told
+
+
+def _table(store: Store, request: Request, *, filtered: bool = True) -> dict[str, Any]:
     asked = request.query_params
     sort = asked.get("sort", "-started")
-    with store_of(request).read() as connection:
-        conditions = _conditions(asked)
-        found = table.page_of(
-            connection,
-            table.Wanted(conditions, sort.lstrip("-"), sort.startswith("-"), asked.get("after", ""), _limit(asked)),
-        )
-        metrics, params = table.names_in(connection, "metrics"), table.names_in(connection, "params")
-        columns = asked.getlist("col") or [*USUAL, *_guess(metrics, params)]
-        values = table.values_of(connection, [row.number for row in found.rows], columns)
+    with store.read() as connection:
+        conditions = _conditions(asked, connection, asked.get("filter") if filtered else None)
+        wanted = table.Wanted(conditions, sort.lstrip("-"), sort.startswith("-"), asked.get("after", ""), _limit(asked))
+        found = table.page_of(connection, wanted)
+    if settled(store, found.rows):
+        return _table(store, request, filtered=filtered)
+    with store.read() as connection:
+        numbers = [row.number for row in found.rows]
+        columns = asked.getlist("col") or [*USUAL, *_guess(connection, numbers)]
+        values = table.values_of(connection, numbers, columns)
         count, exact = table.total(connection, conditions)
         return {
             "title": "Runs",
@@ -48,20 +65,29 @@ def show(request: Request) -> dict[str, Any]:
             "exact": exact,
             "next": _with(request, after=found.after) if found.after else None,
             "first": _with(request, after=None) if asked.get("after") else None,
-            "_kinds": _distinct(connection, runs.c.kind),
-            "_experiments": _experiments(connection),
-            "_metrics": metrics,
-            "_params": params,
-            "_tags": table.names_in(connection, "tags"),
-            "_states": STATES,
-            "_plain": PLAIN,
-            "_asked": {key: asked.get(key, "") for key in ("q", "experiment", "status", "kind", "deleted")},
-            "_narrowed": any(asked.get(key) for key in ("q", "experiment", "status", "kind", "deleted")),
-            "_sorting": {column: _sorting(request, column, sort) for column in ("name", "status", *columns)},
             "views": _views(connection),
-            "_view": _view_query(request.url.query),
-            "_here": request.url.query,
+            "_problem": None,
+            **_controls(connection, request, columns, sort),
         }
+
+
+def _controls(connection: Connection, request: Request, columns: list[str], sort: str) -> dict[str, Any]:
+    """What the form above the table offers, and what was chosen in it."""
+    asked = request.query_params
+    return {
+        "_kinds": _distinct(connection, runs.c.kind),
+        "_experiments": _experiments(connection),
+        "_metrics": table.names_in(connection, "metrics"),
+        "_params": table.names_in(connection, "params"),
+        "_tags": table.names_in(connection, "tags"),
+        "_states": STATES,
+        "_plain": PLAIN,
+        "_asked": {key: asked.get(key, "") for key in NARROWING},
+        "_narrowed": any(asked.get(key) for key in NARROWING),
+        "_sorting": {column: _sorting(request, column, sort) for column in ("name", "status", *columns)},
+        "_view": _view_query(request.url.query),
+        "_here": request.url.query,
+    }
 
 
 @action
@@ -82,7 +108,7 @@ def _keep_view(tx: Writer, name: str, query: str | None) -> None:
     tx.event("view.saved" if query is not None else "view.removed", f"view runs/{name}", {"query": query})
 
 
-def _conditions(asked: Any) -> tuple[ColumnElement[bool], ...]:
+def _conditions(asked: Any, connection: Connection, where: str | None) -> tuple[ColumnElement[bool], ...]:
     found: list[ColumnElement[bool]] = [
         runs.c.deleted_at.is_not(None) if asked.get("deleted") else runs.c.deleted_at.is_(None)
     ]
@@ -93,7 +119,8 @@ def _conditions(asked: Any) -> tuple[ColumnElement[bool], ...]:
     for key in ("status", "kind"):
         if asked.get(key):
             found.append(runs.c[key] == asked[key])
-    return tuple(found)
+    condition = condition_of(where, connection.dialect)
+    return tuple(found) if condition is None else (*found, condition)
 
 
 def _limit(asked: Any) -> int:
@@ -110,11 +137,13 @@ def _line(row: Any, values: dict[str, Any], columns: list[str]) -> dict[str, Any
     return {**shown, "values": {column: values[column] for column in columns if column in values}}
 
 
-def _guess(metrics: list[str], params: list[str]) -> list[str]:
-    """The columns that are shown while nobody has chosen: a few metrics, then a few parameters."""
+def _guess(connection: Connection, numbers: list[int]) -> list[str]:
+    """The columns while nobody has chosen: the metrics and parameters that most runs in sight have."""
+    metrics = table.usual_names(connection, "metrics", numbers)
     telling = [name for name in metrics if not name.endswith("_std") and not name.startswith("system/")]
-    telling.sort(key=lambda name: not any(word in name for word in TELLING))  # stable: else by name
+    telling.sort(key=lambda name: not any(word in name for word in TELLING))  # stable: else the most frequent first
     chosen = [f"metrics.{name}" for name in telling[: GUESSED - 2]]
+    params = table.usual_names(connection, "params", numbers)
     return chosen + [f"params.{name}" for name in params[: GUESSED - len(chosen)]]
 
 

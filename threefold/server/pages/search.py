@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 from starlette.requests import Request
 
+from threefold.errors import NotFound
 from threefold.server.pages.answer import page, store_of
 from threefold.server.pages.look import address, part
 from threefold.server.pages.reading import table
@@ -26,6 +27,14 @@ def show(request: Request) -> dict[str, Any]:
         "q": text,
         "groups": [one for one in found if one["items"]],
     }
+
+
+@page("search")
+def nothing(request: Request) -> dict[str, Any]:
+    """An address that no page has."""
+    raise NotFound(
+        f"there is no page {request.url.path[:200]!r}", "the pages of this server", "begin at the first page"
+    )
 
 
 def _found(connection: Connection, text: str) -> list[dict[str, Any]]:

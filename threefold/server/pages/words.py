@@ -35,9 +35,10 @@ def number(value: Any) -> str:
         return str(value)
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    comma = "," if abs(value) >= 10_000 else ""  # 2013 may be a year
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e15):
-        return f"{int(value):{',' if abs(value) >= 10_000 else ''}}".replace("-", "−")  # 2013 may be a year
-    text = f"{value:,.5g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.5g}"
+        return f"{int(value):{comma}}".replace("-", "−")
+    text = f"{value:{comma}.5g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.5g}"
     return text.replace("-", "−", 1) if value < 0 else text
 
 

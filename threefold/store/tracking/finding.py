@@ -85,8 +85,13 @@ def _conditions(connection: Connection, wanted: Search) -> list[ColumnElement[bo
     found = [runs.c.experiment_id == mine[0] if len(mine) == 1 else runs.c.experiment_id.in_(mine)]
     if wanted.view != "all":
         found.append(runs.c.deleted_at.is_(None) if wanted.view == "active" else runs.c.deleted_at.is_not(None))
-    condition = filters.matching(filters.parse(wanted.where), lambda compare: _leaf(compare, connection.dialect))
+    condition = condition_of(wanted.where, connection.dialect)
     return found if condition is None else [*found, condition]
+
+
+def condition_of(where: str | None, dialect: Dialect) -> ColumnElement[bool] | None:
+    """What a filter means for the rows of `runs`; None where it is empty. Raises DataError."""
+    return filters.matching(filters.parse(where), lambda compare: _leaf(compare, dialect))
 
 
 def _leaf(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from threefold.records import utc_now
 from threefold.store.schema import alerts, endpoints, events, experiments, model_versions, runs, snapshots, windows
@@ -115,7 +115,7 @@ def _undecided(connection: Connection) -> list[dict[str, Any]]:
     return [{"name": row.name, "number": row.number, "at": row.created_at, "by": row.user} for row in rows]
 
 
-def _failed(connection: Connection) -> list[dict[str, Any]]:
+def _failed(connection: Connection) -> dict[str, Any]:
     """Runs that failed lately, unless the same work was done since."""
     later = runs.alias("later")
     same = and_(
@@ -125,16 +125,21 @@ def _failed(connection: Connection) -> list[dict[str, Any]]:
         later.c.started_at > runs.c.started_at,
         or_(runs.c.kind == "pipeline", later.c.name == runs.c.name),
     )
-    query = select(runs).where(
+    fits = (
         runs.c.started_at >= (utc_now() - RECENT).isoformat(),
         runs.c.status == "failed",
         runs.c.deleted_at.is_(None),
         runs.c.parent_id.is_(None),
         ~select(1).where(same).exists(),
     )
-    rows = connection.execute(query.order_by(runs.c.started_at.desc()).limit(10))
-    return [
-        {"id": row.id, "name": row.name or row.id[:8], "started": row.started_at, "kind": row.kind,
-         "what": (row.error or {}).get("what", "") if isinstance(row.error, dict) else ""}
-        for row in rows
-    ]  # fmt: skip
+    found = connection.execute(select(runs).where(*fits).order_by(runs.c.started_at.desc()).limit(SHOWN)).all()
+    count = len(found) if len(found) < SHOWN else connection.scalar(select(func.count()).select_from(runs).where(*fits))
+    return {"count": count, "runs": [_failure(row) for row in found]}
+
+
+def _failure(row: Row[Any]) -> dict[str, Any]:
+    error = row.error if isinstance(row.error, dict) else {}
+    return {
+        "id": row.id, "name": row.name or row.id[:8], "started": row.started_at, "kind": row.kind,
+        "what": error.get("what", ""),
+    }  # fmt: skip

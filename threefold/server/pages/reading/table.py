@@ -111,6 +111,14 @@ def names_in(connection: Connection, kind: str, limit: int = 200) -> list[str]:
     return [name for name in found if kind != "metrics" or name[-2:] not in (".x", ".y")]
 
 
+def usual_names(connection: Connection, kind: str, numbers: Sequence[int]) -> list[str]:
+    """The metrics or parameters of some runs, those that most of them have first."""
+    table = series if kind == "metrics" else params
+    query = select(table.c.name).where(table.c.run.in_(list(numbers))).group_by(table.c.name)
+    names = connection.scalars(query.order_by(func.count().desc(), table.c.name).limit(60)).all()
+    return [name for name in names if name[-2:] not in (".x", ".y")]
+
+
 def searched(text: str) -> ColumnElement[bool]:
     """Runs whose name holds a text, or whose id begins with it."""
     held = runs.c.name.icontains(text, autoescape=True)

@@ -83,6 +83,18 @@
     } catch { getSelection().selectAllChildren(button.previousElementSibling); }
   });
 
+  // ---- what scrolls sideways can be reached with the keyboard
+  function reachable() {
+    for (const box of all(".scroll")) {
+      if (box.scrollWidth <= box.clientWidth + 1 && box.scrollHeight <= box.clientHeight + 1) continue;
+      box.tabIndex = 0;
+      box.setAttribute("role", "group");
+      if (!box.ariaLabel) box.ariaLabel = box.querySelector("caption")?.textContent || box.closest("section")?.querySelector("h2")?.textContent || "Table";
+    }
+  }
+  addEventListener("resize", reachable);
+  reachable();
+
   tellTimes();
   tellChosen();
   setInterval(tellTimes, 15000);
