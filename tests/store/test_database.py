@@ -3,13 +3,13 @@
 import math
 import multiprocessing
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, insert, select
 
-from threefold.errors import StoreError
+from threefold.errors import DataError, StoreError
 from threefold.store import Store, Writer, database, schema
 from threefold.store.events import verify
 from threefold.store.queue import WriteQueue
@@ -186,3 +186,29 @@ def test_a_catalogue_that_may_not_be_written_says_so(store: Store) -> None:
     with pytest.raises(StoreError, match="read-only") as error, store.write() as tx:
         tx.event("thing.noted", "thing")
     assert "rights" in error.value.do
+
+
+@pytest.mark.parametrize("value", ["\ud800", "x\u0000y"], ids=["half a letter", "a zero"])
+def test_a_value_that_does_not_fit_is_refused_and_harms_nobody(store: Store, value: str) -> None:
+    row = {"id": "v", "page": "runs", "query": "", "by": "", "at": ""}
+
+    def add(number: int, name: str) -> Callable[[Writer], object]:
+        return lambda tx: tx.execute(insert(schema.views).values({**row, "id": number, "name": name}))
+
+    queue = WriteQueue(store)
+    futures = [queue.submit(add(number, name)) for number, name in enumerate(["a", value, "b"])]
+    if value == "x\u0000y" and store.engine.dialect.name == "sqlite":
+        assert futures[1].result(20)  # it takes any letter
+    else:
+        assert isinstance(futures[1].exception(20), DataError)
+    queue.close()
+    with store.read() as connection:
+        assert {"a", "b"} <= set(connection.scalars(select(schema.views.c.name)))
+
+
+def test_a_number_that_is_too_large_is_refused(store: Store) -> None:
+    row = {"path": "p", "digest": "d", "size_bytes": 2**70, "changed_ms": 0}
+    with pytest.raises(DataError, match="does not fit"), store.write() as tx:
+        tx.execute(insert(schema.files).values(**row))
+    with pytest.raises(DataError, match="does not fit"), store.read() as connection:
+        connection.execute(select(schema.files).where(schema.files.c.size_bytes == 2**70)).all()

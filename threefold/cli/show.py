@@ -101,7 +101,9 @@ class Show:
         self.broken(project)
         self.release(project)
         with (
-            process.start(project.store.root, catalogue=project.store.catalogue) as server,
+            process.start(
+                project.store.root, catalogue=project.store.catalogue, objects=project.store.objects_at
+            ) as server,
             Client(server.address, project.endpoint) as client,
         ):
             self.serving(project, client, server.address)

@@ -48,6 +48,7 @@ class Setting:
 TABLE = (
     Entry("store", ".threefold", "text", "Folder of the store; a relative one lies in the project."),
     Entry("catalogue", "", "text", "Address of the catalogue, as in postgresql://ada@db.example/threefold; empty: SQLite in the store's folder."),
+    Entry("objects", "objects", "text", "Where the objects lie: a folder, relative to the store, or s3://bucket/prefix, gs://, az://."),
     Entry("host", "127.0.0.1", "text", "Address that the server listens on; others than this machine's open it to the network."),
     Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
     Entry("up_port", "5000", "whole", "TCP port of `threefold up`, 0 to 65535; 0 takes a free one."),

@@ -65,8 +65,11 @@ def _store(root: Path, wrong: CanvasError) -> Store:
     folder = os.environ.get(f"{PREFIX}STORE") or told.get("store") or value_of("store")
     if not (root / folder).is_dir():
         raise wrong  # nothing was ever done here
-    url = os.environ.get(f"{PREFIX}CATALOGUE") or told.get("catalogue") or value_of("catalogue") or None
-    store = Store.open(root / folder, url=url)
+    url, objects = (
+        os.environ.get(f"{PREFIX}{name.upper()}") or told.get(name) or value_of(name) or None
+        for name in ("catalogue", "objects")
+    )
+    store = Store.open(root / folder, url=url, objects=objects)
     store.actor = value_of("actor")
     return store
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypedDict
 
 from threefold.design.canvas import Canvas
 from threefold.design.code import ProjectCode, load_code
@@ -84,8 +85,23 @@ def open_project(start: Path, *, store: Path | None = None) -> Project:
 
 def open_store(root: Path, canvas: Canvas, store: Path | None = None) -> Store:
     """The store of a project, as the settings or the caller say."""
-    # A store that was named has its catalogue inside: what is tried out must not reach the team's database.
-    url = None if store else value_of("catalogue", canvas) or None
-    opened = Store.open(root / value_of("store", canvas, store), url=url)
+    opened = Store.open(root / value_of("store", canvas, store), **parts(canvas, store))
     opened.actor = value_of("actor", canvas)
     return opened
+
+
+class Parts(TypedDict):
+    """Where the parts of a store lie that may be elsewhere; None: inside its folder."""
+
+    url: str | None  # of the catalogue
+    objects: str | None
+
+
+def parts(canvas: Canvas | None, store: Path | None = None) -> Parts:
+    """Where catalogue and objects lie, as `Store.open` takes it.
+
+    A store that was named has everything inside: what is tried out must not reach the database of the team.
+    """
+    if store:
+        return {"url": None, "objects": None}
+    return {"url": value_of("catalogue", canvas) or None, "objects": value_of("objects", canvas) or None}

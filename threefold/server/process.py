@@ -20,6 +20,7 @@ def serve(
     listener: socket.socket,
     *,
     url: str | None = None,
+    objects: str | None = None,
     allow_reset: bool = False,
     ready: Callable[[str], None] = print,
 ) -> None:
@@ -29,13 +30,14 @@ def serve(
         root: the store's folder.
         listener: from `bind`, so that a port in use is said before anything is opened.
         url: a database URL for the catalogue; default is SQLite inside `root`.
+        objects: where the objects lie; default is a folder inside `root`.
         allow_reset: whether a client may put the store back to empty.
         ready: told the address when the server listens.
     """
     from threefold.server.app import create_app  # Starlette costs 90 ms: a port in use is refused without it
 
     with listener:
-        store = Store.open(root, url=url)
+        store = Store.open(root, url=url, objects=objects)
         app = create_app(store, allow_reset=allow_reset)
         config = uvicorn.Config(
             app, http="httptools", loop="auto", lifespan="on", ws="none", access_log=False, proxy_headers=False,

@@ -309,17 +309,20 @@ class DataPlane:
         return names[0]
 
 
-def create_app(store_root: Path, endpoints: Collection[str] = (), catalogue: str | None = None) -> DataPlane:
+def create_app(
+    store_root: Path, endpoints: Collection[str] = (), catalogue: str | None = None, objects: str | None = None
+) -> DataPlane:
     """The data plane of a store, loaded and ready to be run by an ASGI server with one worker.
 
     Args:
         store_root: the store's folder.
         endpoints: the names to serve; empty: all there are, also those that come later.
         catalogue: the address of its catalogue; None: SQLite in the store's folder.
+        objects: where its objects lie; None: a folder in the store's.
     Raises:
         StoreError: the store cannot be read.
     """
-    return DataPlane(open_plane(store_root, endpoints, catalogue))
+    return DataPlane(open_plane(store_root, endpoints, catalogue, objects))
 
 
 class ClientGone(Exception):

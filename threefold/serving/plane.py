@@ -129,7 +129,7 @@ class Plane:
         if found == self._catalogue:
             return
         old = self.store
-        self.store = Store.open(old.root, url=old.catalogue)
+        self.store = Store.open(old.root, url=old.catalogue, objects=old.objects_at)
         self.store.actor = old.actor
         old.close()
         self._catalogue, self._anew = found, set(self.served)
@@ -253,12 +253,14 @@ def _whereabouts(store: Store) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def open_plane(root: Path, names: Collection[str] = (), catalogue: str | None = None) -> Plane:
+def open_plane(
+    root: Path, names: Collection[str] = (), catalogue: str | None = None, objects: str | None = None
+) -> Plane:
     """Open a store for serving and load what it routes.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    plane = Plane(Store.open(root, url=catalogue), names)
+    plane = Plane(Store.open(root, url=catalogue, objects=objects), names)
     plane.refresh()
     return plane

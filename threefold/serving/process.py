@@ -25,7 +25,7 @@ STOP_TIMEOUT_S = 10.0
 GC_OBJECTS = 20_000  # new ones before the collector looks; Python's 700 is a few requests
 KEEP_ALIVE_S = 75  # longer than the pools of clients keep an idle connection, so that they close first
 BACKLOG = 2048
-CATALOGUE = "THREEFOLD_CATALOGUE"  # by which the process started beside this one is told the address
+CATALOGUE, OBJECTS = "THREEFOLD_CATALOGUE", "THREEFOLD_OBJECTS"  # by which a process started beside this one is told
 
 
 def serve(
@@ -35,6 +35,7 @@ def serve(
     endpoints: Sequence[str] = (),
     *,
     catalogue: str | None = None,
+    objects: str | None = None,
     announce: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Answer requests until SIGINT or SIGTERM; requests under way are finished first.
@@ -44,12 +45,13 @@ def serve(
         port: 0 takes a free one.
         endpoints: the names to serve; empty: all there are, also those that come later.
         catalogue: the address of the store's catalogue; None: SQLite in its folder.
+        objects: where its objects lie; None: a folder in its own.
         announce: told the address once the models are loaded and it can be asked, as in "http://127.0.0.1:43211".
     Raises:
         Conflict: the port is in use.
         StoreError: the store cannot be read.
     """
-    _run(store_root, bind(host, port), endpoints, catalogue, announce)
+    _run(store_root, bind(host, port), endpoints, catalogue, objects, announce)
 
 
 class ServerProcess:
@@ -108,6 +110,7 @@ def start(
     *,
     output: Path | None = None,
     catalogue: str | None = None,
+    objects: str | None = None,
 ) -> ServerProcess:
     """Start a server beside this process and wait until it answers.
 
@@ -115,6 +118,7 @@ def start(
         port: 0 takes a free one.
         output: a file for what the server prints; default: `log/server.txt` in the store.
         catalogue: the address of the store's catalogue; None: SQLite in its folder.
+        objects: where its objects lie; None: a folder in its own.
     Raises:
         Conflict: the port is in use.
         ThreefoldError: whatever the server said when it could not start.
@@ -127,7 +131,7 @@ def start(
     with printed.open("ab") as file:
         process = subprocess.Popen(
             [*command, "--attached"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True,
-            env=_environment(catalogue),
+            env=_environment(catalogue, objects),
         )  # fmt: skip
     return ServerProcess(process, _first_word(process, printed))
 
@@ -169,6 +173,7 @@ def _run(
     listener: socket.socket,
     endpoints: Sequence[str],
     catalogue: str | None,
+    objects: str | None,
     announce: Callable[[str], None],
     *,
     attached: bool = False,
@@ -180,7 +185,7 @@ def _run(
     from threefold.serving.wire import ShortWay
 
     with listener:
-        app = create_app(root, endpoints, catalogue)
+        app = create_app(root, endpoints, catalogue, objects)
         config = uvicorn.Config(
             app, http=ShortWay, loop=_loop(), lifespan="on", ws="none", access_log=False, proxy_headers=False,
             log_level="warning", server_header=False, timeout_graceful_shutdown=5, timeout_keep_alive=KEEP_ALIVE_S,
@@ -223,10 +228,10 @@ def _loop() -> Any:
     return "uvloop"
 
 
-def _environment(catalogue: str | None) -> dict[str, str]:
+def _environment(catalogue: str | None, objects: str | None) -> dict[str, str]:
     # One row at a time gains nothing from threads of numpy; they only get in each other's way. The address may hold a
     # password, and a command line can be read by everybody on this machine.
-    return {"OMP_NUM_THREADS": "1", **os.environ, CATALOGUE: catalogue or ""}
+    return {"OMP_NUM_THREADS": "1", **os.environ, CATALOGUE: catalogue or "", OBJECTS: objects or ""}
 
 
 def _first_word(process: subprocess.Popen[str], printed: Path) -> str:
@@ -259,8 +264,10 @@ def _first_word(process: subprocess.Popen[str], printed: Path) -> str:
 def main(root: Path, host: str, port: int, endpoints: tuple[str, ...], attached: bool) -> None:
     """Serve the endpoints of the store in ROOT."""
     try:
-        listener, catalogue = bind(host, port), os.environ.get(CATALOGUE) or None
-        _run(root, listener, endpoints, catalogue, _say_to_parent if attached else print, attached=attached)
+        listener = bind(host, port)
+        catalogue, objects = (os.environ.get(name) or None for name in (CATALOGUE, OBJECTS))
+        announce = _say_to_parent if attached else print
+        _run(root, listener, endpoints, catalogue, objects, announce, attached=attached)
     except ThreefoldError as error:
         if not attached:
             raise SystemExit(f"{error}") from error

@@ -25,13 +25,14 @@ from threefold.errors import Conflict, NotFound, StoreError
 from threefold.records import utc_now
 from threefold.store import copying, database, roots, schema
 from threefold.store.gc import at_work
-from threefold.store.store import Store
+from threefold.store.objects import LocalObjects
+from threefold.store.objects.growing import HALF
+from threefold.store.store import OBJECTS, Store
 
 VERSION = 1
 SCRATCH = ".backup-"
-LEFT_OUT = ("catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "run.holder.json")
-LEFT_OUT_FOLDERS = ("objects", "tmp")
-LEFT_OUT_ENDINGS = (".lock", ".half", ".torn")
+LEFT_OUT = ("catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "run.holder.json", "tmp")
+LEFT_OUT_ENDINGS = (".lock", HALF, ".torn")
 
 Progress = Callable[[str, int, int], None]
 
@@ -86,7 +87,7 @@ def _write(store: Store, handle: IO[bytes], progress: Progress) -> Archived:
         tempfile.TemporaryDirectory(prefix=SCRATCH, dir=store.root) as folder,
     ):
         _add(archive, "format.json", json.dumps({"format": "threefold store", "version": VERSION}).encode())
-        for path in _files_of(store.root):
+        for path in _files_of(store):
             name = f"files/{path.relative_to(store.root).as_posix()}"
             digest = _add_file(archive, name, path)
             if digest is not None:
@@ -100,14 +101,19 @@ def _write(store: Store, handle: IO[bytes], progress: Progress) -> Archived:
     return found
 
 
-def _files_of(root: Path) -> Iterator[Path]:
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        if not path.is_file() or inside.parts[0] in LEFT_OUT_FOLDERS or inside.parts[0].startswith(SCRATCH):
-            continue
-        if str(inside) in LEFT_OUT or path.name.endswith(LEFT_OUT_ENDINGS) or path.name.startswith("catalogue-schema-"):
-            continue
-        yield path
+def _files_of(store: Store) -> Iterator[Path]:
+    """What lies in the folder beside catalogue and objects: the key, logs, spools, and whatever a room keeps there."""
+    objects = store.objects.root if isinstance(store.objects, LocalObjects) else store.root / OBJECTS
+    for path in sorted(store.root.rglob("*")):
+        if path.is_file() and not path.is_relative_to(objects) and _wanted(path.relative_to(store.root)):
+            yield path
+
+
+def _wanted(inside: Path) -> bool:
+    """Whether a file outlives the processes of the moment."""
+    first = inside.parts[0]
+    passing = first in LEFT_OUT or first.startswith((SCRATCH, "catalogue-schema-"))
+    return not (passing or HALF in inside.parts or inside.name.endswith(LEFT_OUT_ENDINGS))
 
 
 def take_catalogue(store: Store, file: Path, progress: Progress) -> None:

@@ -11,11 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, exc, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
-    DataError,
     DBAPIError,
     IntegrityError,
     NoSuchModuleError,
@@ -26,7 +25,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from threefold.errors import StoreError
+from threefold.errors import DataError, StoreError
 
 T = TypeVar("T")
 
@@ -79,13 +78,27 @@ def engine_of(url: URL) -> Engine:
         StoreError: the driver is not installed.
     """
     try:
-        return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgres(url)
+        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgres(url)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError(
             f"the driver for {url.get_backend_name()} is not installed",
             without_secrets(url.render_as_string(hide_password=True)),
             "install it: pip install 'threefold[postgres]'",
         ) from error
+    event.listen(engine, "handle_error", _refuse_value)
+    return engine
+
+
+def _refuse_value(context: ExceptionContext) -> None:
+    """Say of a value that it does not fit, whichever way the driver says so; the transaction is none the worse for it."""
+    wrong = context.original_exception
+    if isinstance(context.sqlalchemy_exception, exc.DataError) or isinstance(
+        wrong, (OverflowError, UnicodeEncodeError)
+    ):
+        raise DataError(
+            f"a value does not fit into the catalogue: {str(wrong).splitlines()[0]}", "the catalogue",
+            "shorten or mend it; nothing was kept",
+        ) from wrong  # fmt: skip
 
 
 def _sqlite(url: URL) -> Engine:
@@ -168,8 +181,7 @@ def begin_writing(connection: Connection) -> None:
 
 def ends_the_transaction(error: Exception) -> bool:
     """Whether an error took the whole transaction with it: full disk, lost connection; not a value that did not fit."""
-    values = (DataError, IntegrityError, ProgrammingError)
-    return isinstance(error, FAILURES) and not isinstance(error, values)
+    return isinstance(error, FAILURES) and not isinstance(error, (IntegrityError, ProgrammingError))
 
 
 def explained(error: SQLAlchemyError, url: str) -> StoreError:
@@ -188,10 +200,6 @@ def explained(error: SQLAlchemyError, url: str) -> StoreError:
             "the catalogue cannot be written: it is read-only for this user", url,
             "check the rights of the folder and of the files in it, or the grants of the database's user",
         )  # fmt: skip
-    if isinstance(error, DataError):
-        return StoreError(
-            f"a value does not fit into the catalogue: {first}", url, "shorten or mend it; nothing was kept"
-        )
     if _lost(error):
         return StoreError(
             f"the connection to the catalogue was lost: {first}", url,

@@ -12,10 +12,8 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import DataError
-
 from threefold.errors import StoreError
-from threefold.store.database import ends_the_transaction, explained
+from threefold.store.database import ends_the_transaction
 from threefold.store.store import Store, Writer
 
 T = TypeVar("T")
@@ -66,7 +64,7 @@ class WriteQueue:
             with self._store.write() as tx:
                 value = piece(tx)
         except Exception as error:  # whatever it is, it is for whoever handed the piece in
-            future.set_exception(explained(error, self._store.url) if isinstance(error, DataError) else error)
+            future.set_exception(error)
         else:
             future.set_result(value)
 
@@ -81,9 +79,7 @@ class WriteQueue:
                     except Exception as error:  # whatever a piece raises is for whoever handed it in
                         if ends_the_transaction(error):
                             raise
-                        future.set_exception(
-                            explained(error, self._store.url) if isinstance(error, DataError) else error
-                        )
+                        future.set_exception(error)
         except Exception as error:  # the commit itself: nobody's piece was kept
             for _, future in batch:
                 if not future.done():

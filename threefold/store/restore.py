@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 from threefold.errors import Conflict, StoreError
 from threefold.store import copying, schema
 from threefold.store.backup import VERSION, Archived
-from threefold.store.objects import LocalObjects
-from threefold.store.store import Store
+from threefold.store.objects import Objects, open_objects
+from threefold.store.store import OBJECTS, Store
 
 PIECE = 1 << 20
 BROKEN = "take another backup; nothing was changed"
@@ -30,6 +30,7 @@ def restore(
     root: Path,
     *,
     url: str | None = None,
+    objects: str | None = None,
     replace: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> Archived:
@@ -38,6 +39,7 @@ def restore(
     Args:
         root: the store's folder. What lay there is kept beside it under another name.
         url: the address of the catalogue; None: SQLite in the folder.
+        objects: where the objects go; None: a folder in that of the store. What lies there already stays.
         replace: put it in the place of a store that is there.
     Raises:
         Conflict: a store is there, and nobody said to replace it; or a run is under way in it.
@@ -48,7 +50,7 @@ def restore(
     try:
         with _nobody_at_work(root):
             _require_free(root, url, replace)
-            found = _unpack(file, half, progress)
+            found = _unpack(file, half, _home(objects, root, half), progress)
             if url is not None:
                 _into_database(half, url, replace, progress)
             _switch(half, root)
@@ -81,12 +83,18 @@ def _require_free(root: Path, url: str | None, replace: bool) -> None:
         raise Conflict("a store is there already", str(root), "name another folder, or say --replace")
 
 
-def _unpack(file: Path, half: Path, progress: Progress) -> Archived:
-    objects = LocalObjects(half / "objects")
+def _home(address: str | None, root: Path, half: Path) -> Objects:
+    """Objects in the folder of the store move into place with it; elsewhere they can lie before anything needs them."""
+    where = address or OBJECTS
+    inside = "://" not in where and (root / where).is_relative_to(root)
+    return open_objects(where, half if inside else root)
+
+
+def _unpack(file: Path, half: Path, objects: Objects, progress: Progress) -> Archived:
     hashes: dict[str, str] = {}
     kept: list[int] = []
     index: Archived | None = None
-    half.mkdir(parents=True)
+    half.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(file) as archive:
             for number, member in enumerate(archive, 1):

@@ -21,8 +21,10 @@ from threefold.records import utc_now
 from threefold.store import database, schema
 from threefold.store.events import GENESIS, canonical, chain
 from threefold.store.keys import own_key
-from threefold.store.objects import LocalObjects, Objects
+from threefold.store.objects import Objects, open_objects
 from threefold.store.tracking import experiments
+
+OBJECTS = "objects"  # the folder, inside that of the store
 
 # Built once: making a statement costs more than running it.
 _HEAD = select(schema.log_head.c.seq, schema.log_head.c.hash)
@@ -88,19 +90,24 @@ class Store:
         self.url = url  # of the catalogue, without its password
         self.engine = engine
         self.actor = ""  # who is named in the event log; empty: the user of the operating system
-        self.objects: Objects = LocalObjects(root / "objects")
+        self.objects: Objects = open_objects(OBJECTS, root)
         self._key: bytes | None = None
         self._turn = threading.Lock()  # the writers of this process wait here, without a connection
         self._known = False  # whether the catalogue was reached once
-        self.catalogue: str | None = None  # its address with the password, for whoever opens it again; never shown
+        # For whoever opens it again; the first is the address with its password, and never shown.
+        self.catalogue: str | None = None
+        self.objects_at: str | None = None
 
     @classmethod
-    def open(cls, root: Path, *, url: str | None = None, migrate: bool | None = None) -> Store:
+    def open(
+        cls, root: Path, *, url: str | None = None, objects: str | None = None, migrate: bool | None = None
+    ) -> Store:
         """Open the store in a folder, creating or migrating it where needed.
 
         Args:
             root: the folder for objects, logs and the embedded catalogue; usually `<project>/.threefold`.
             url: a database URL for the catalogue; default is SQLite inside `root`.
+            objects: where the objects lie: a folder, or the address of a bucket; default is a folder inside `root`.
             migrate: bring an older catalogue to the newest schema. Default: yes for SQLite, after a copy of the file;
                 not for Postgres, where others may still work with the older one. False leaves it as it is.
         Raises:
@@ -112,7 +119,7 @@ class Store:
             raise StoreError(
                 f"cannot make the store: {error.strerror}", str(root), "check the folder's rights"
             ) from error
-        store = cls.over(root, url)
+        store = cls.over(root, url, objects)
         try:
             store._prepare(migrate)
         except BaseException:
@@ -122,7 +129,7 @@ class Store:
         return store
 
     @classmethod
-    def over(cls, root: Path, url: str | None) -> Store:
+    def over(cls, root: Path, url: str | None, objects: str | None = None) -> Store:
         """A store whose catalogue is taken as it is: neither made nor migrated, nor looked at. For moving and mending.
 
         Raises:
@@ -130,7 +137,9 @@ class Store:
         """
         address = database.address_of(root, url)
         store = cls(root, database.engine_of(address), database.without_secrets(address.render_as_string()))
-        store.catalogue = url or None
+        store.catalogue, store.objects_at = url or None, objects or None
+        if objects:
+            store.objects = open_objects(objects, root)
         return store
 
     def _prepare(self, migrate: bool | None) -> None:

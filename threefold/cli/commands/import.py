@@ -9,7 +9,7 @@ import click
 from threefold.cli.printing import console, json_option, print_json, size
 from threefold.design.reading import load
 from threefold.design.settings import value_of
-from threefold.loop.project import find_root
+from threefold.loop.project import find_root, parts
 from threefold.registry.importing.bringing import Report, bring, open_history
 from threefold.store import Store
 
@@ -53,7 +53,7 @@ def _opened(start: Path, folder: Path | None) -> Store:
         return Store.open(folder)
     root = find_root(start.resolve())
     canvas = load(root) if (root / "threefold.yaml").is_file() else None
-    return Store.open(root / value_of("store", canvas), url=value_of("catalogue", canvas) or None)
+    return Store.open(root / value_of("store", canvas), **parts(canvas))
 
 
 def _print(report: Report) -> None:

@@ -24,7 +24,9 @@ def command(start: datetime, end: datetime, retrain: bool) -> None:
     """
     project = here(runs=True)
     with (
-        process.start(project.store.root, catalogue=project.store.catalogue) as server,
+        process.start(
+            project.store.root, catalogue=project.store.catalogue, objects=project.store.objects_at
+        ) as server,
         Client(server.address, project.endpoint) as client,
     ):
         with console.status("building the features of the period"):

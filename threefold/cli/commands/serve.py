@@ -23,4 +23,11 @@ def command(host: str | None, port: int | None) -> None:
         console.print(f"  try   curl {address}/v2/models/{project.endpoint}")
 
     project.store.close()
-    process.serve(project.store.root, host=listens, port=chosen, catalogue=project.store.catalogue, announce=announce)
+    process.serve(
+        project.store.root,
+        host=listens,
+        port=chosen,
+        catalogue=project.store.catalogue,
+        objects=project.store.objects_at,
+        announce=announce,
+    )

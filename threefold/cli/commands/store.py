@@ -13,7 +13,7 @@ from threefold.cli.printing import console, json_option, print_json, size, table
 from threefold.design.reading import load
 from threefold.design.settings import value_of
 from threefold.errors import Conflict, StoreError
-from threefold.loop.project import find_root
+from threefold.loop.project import find_root, parts
 from threefold.store import Store, schema
 from threefold.store.database import without_secrets
 from threefold.store.objects import open_objects
@@ -28,7 +28,7 @@ class Place:
         root = find_root(start.resolve())
         self.canvas = load(root) if (root / "threefold.yaml").is_file() else None
         self.root = folder.resolve() if folder else root / value_of("store", self.canvas)
-        self.url = None if folder else value_of("catalogue", self.canvas) or None
+        self.parts = parts(self.canvas, folder)
 
     def days(self, setting: str) -> timedelta:
         """A setting that counts days."""
@@ -37,11 +37,11 @@ class Place:
     @contextmanager
     def opened(self, *, migrate: bool | None = None) -> Iterator[Store]:
         """The store, which has to be there already: looking after a memory does not make one."""
-        if self.url is None and not (self.root / "catalogue.db").is_file():
+        if self.parts["url"] is None and not (self.root / "catalogue.db").is_file():
             raise StoreError(
                 "there is no store", str(self.root), "name its folder with --store, or begin: threefold run"
             )
-        store = Store.open(self.root, url=self.url, migrate=migrate)
+        store = Store.open(self.root, **self.parts, migrate=migrate)
         store.actor = value_of("actor", self.canvas)
         try:
             yield store
@@ -161,7 +161,7 @@ def restore(place: Place, file: Path, replace: bool, as_json: bool) -> None:
     from threefold.store.restore import restore as lay_out
 
     with _progress() as progress:
-        said = lay_out(file, place.root, url=place.url, replace=replace, progress=progress)
+        said = lay_out(file, place.root, **place.parts, replace=replace, progress=progress)
     if as_json:
         print_json(said)
         return

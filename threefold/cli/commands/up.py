@@ -9,7 +9,7 @@ import click
 from threefold.cli.printing import console
 from threefold.design.reading import load
 from threefold.design.settings import value_of
-from threefold.loop.project import find_root
+from threefold.loop.project import find_root, parts
 from threefold.server.process import bind, serve
 
 
@@ -33,8 +33,7 @@ def command(start: Path, host: str | None, port: int | None, folder: Path | None
     canvas = load(root) if (root / "threefold.yaml").is_file() else None
     place = folder or root / value_of("store", canvas)
     listener = bind(value_of("host", canvas, host), int(value_of("up_port", canvas, port)))
-    url = None if folder else value_of("catalogue", canvas) or None
-    serve(place, listener, url=url, allow_reset=allow_reset, ready=lambda address: _say(address, place))
+    serve(place, listener, **parts(canvas, folder), allow_reset=allow_reset, ready=lambda address: _say(address, place))
 
 
 def _say(address: str, store: Path) -> None:
