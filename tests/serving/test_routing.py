@@ -1,10 +1,13 @@
 import pytest
+from sqlalchemy import delete
 
 from threefold.errors import Conflict, NotFound
 from threefold.records import Lineage, Release, utc_now
 from threefold.registry import versions
 from threefold.serving import routing
 from threefold.store import events
+from threefold.store.cross_check import missing
+from threefold.store.schema import events as events_table
 
 pytestmark = pytest.mark.engines
 
@@ -100,3 +103,13 @@ def test_an_endpoint_that_does_not_exist_is_answered_with_those_that_do(store):
 def test_steps_that_do_not_grow_to_one_are_refused(store, steps):
     with pytest.raises(ValueError, match="grow and end at 1"):
         routing.deploy(store, "demo", release(1), steps)
+
+
+def test_a_routing_whose_event_was_cut_off_the_log_is_found_out(store):
+    routing.deploy(store, "demo", release(1))
+    routing.deploy(store, "demo", release(2))
+    with store.read() as connection:
+        assert list(missing(connection)) == []
+    with store.write() as tx:
+        tx.execute(delete(events_table).where(events_table.c.kind == "rollout.finished"))
+        assert list(missing(tx.connection)) == ["endpoint demo stands at generation 2, and the log tells of 1"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Select, and_, exists, select
 
 from threefold.errors import Finding, NotFound, StoreError
-from threefold.store import events, roots, schema
+from threefold.store import cross_check, events, roots, schema
 from threefold.store.objects import Objects
 from threefold.store.store import Store
 
@@ -42,6 +42,8 @@ def check(store: Store, *, deep: bool = False, progress: Progress = lambda what,
         sound, broken = events.verify(connection)
         if broken:
             findings.append(Finding(f"the event log does not hold: {broken}", store.url, MEND_ROWS))
+        for sentence in cross_check.missing(connection):
+            findings.append(Finding(sentence, store.url, MEND_ROWS))
         findings += _dangling(connection, store.url)
         direct = roots.direct(connection)
     present = set(store.objects.digests())
