@@ -190,3 +190,38 @@ def test_what_the_system_refuses_is_answered_in_three_parts(released, words: tup
     assert called.code == 2
     assert says in called.err and "itself failed" not in called.err
     assert words[-1] in called.err and "do " in called.err
+
+
+def test_output_for_another_program_is_neither_wrapped_nor_padded(released) -> None:
+    import os
+    import subprocess
+    import sys
+
+    plain = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
+    words = [sys.executable, "-m", "threefold", "events", "list"]
+    lines = subprocess.run(
+        words, cwd=released.root, env=plain, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert len(lines) > 5 and all(line == line.rstrip() for line in lines)
+    assert max(len(line) for line in lines) > 80
+    assert all(line.lstrip()[:1].isdigit() for line in lines[1:])  # no line is the rest of another
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "nostage"), "'nostage' is not one of"),
+        (("runs", "list", "--last", "-2"), "-2 is not in the range"),
+        (("-C", "/nope", "status"), "there is no such folder: /nope"),
+        (("run", "--nonsense"), "no such option"),
+    ],
+)
+def test_a_wrong_word_is_answered_in_three_parts(folder, words: tuple[str, ...], says: str) -> None:
+    called = folder.call(*words)
+    assert called.code == 2
+    assert says in called.err and "where " in called.err and "do " in called.err
+    assert says in json.loads(folder.call(*words, "--json").out)["error"]["what"]
+
+
+def test_runs_of_an_unknown_kind_are_not_called_the_first(released) -> None:
+    assert "no run is of the kind 'foo'" in released.call("runs", "list", "--kind", "foo").out

@@ -6,7 +6,7 @@ import pytest
 from threefold.design.canvas import Prediction, Source
 from threefold.errors import DataError, StepFailed
 from threefold.features import building
-from threefold.features.views import collect, view
+from threefold.features.views import View, collect, view
 
 
 def miles(flights):
@@ -190,3 +190,8 @@ def test_no_feature_at_all_is_refused(project):
 
     with pytest.raises(StepFailed, match="view 'none' returned no column"):
         project.training(none)
+
+
+def test_a_value_beyond_a_models_numbers_is_refused_and_not_taken_for_missing():
+    with pytest.raises(DataError, match=r"'big' holds 1e\+300, and a model's numbers end at 3\.4e38"):
+        building.as_feature(pl.Series("big", [1.0, 1e300]), View("columns", None, "orders"))

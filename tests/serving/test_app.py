@@ -252,6 +252,11 @@ def test_wrong_rows_with_names_are_refused(client, body):
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
+def test_missing_names_are_all_counted(client):
+    said = client.post("/predict/demo", json={"rows": [{"temp": 1.0}]}).json()["error"]
+    assert said.startswith("carrier, wind are missing")
+
+
 IMPOSSIBLE = [
     "9999-12-31T23:59:59-14:00",
     "9999-12-31T00:00:00",

@@ -87,6 +87,9 @@ def group(ctx: click.Context, folder: str) -> None:
     or `threefold init --data TABLE.csv --target COLUMN`.
     """
     ctx.obj = Path(folder)
+    if not ctx.obj.is_dir():
+        what = "it is a file" if ctx.obj.exists() else "there is no such folder"
+        raise ThreefoldError(f"{what}: {folder}", "-C", "name the folder of a project")
 
 
 class Terminated(BaseException):
@@ -113,7 +116,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         _say("terminated; what was finished is kept")
         code = 143
     except click.ClickException as error:
-        error.show()
+        show_error(of_the_call(error), as_json="--json" in words)
         code = error.exit_code
     except ThreefoldError as error:
         show_error(error, as_json="--json" in words)
@@ -130,6 +133,13 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         show_error(unexpected(error), as_json="--json" in words)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def of_the_call(error: click.ClickException) -> ThreefoldError:
+    """A word, option or value that a command does not take."""
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "threefold"
+    said = error.format_message().rstrip(".")
+    return ThreefoldError(said[:1].lower() + said[1:], path, f"see: {path} --help")
 
 
 def of_the_system(error: OSError) -> ThreefoldError:

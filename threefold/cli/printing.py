@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -19,7 +21,26 @@ from threefold.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False)
+WIDE = 10_000  # columns: a file or another program wraps lines itself, if at all
+
+
+class _Unpadded:
+    """Standard output without the blanks that fill up a table's lines: a program that reads them wants none."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(re.sub(r"[ \t]+(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
+
+
+def _console() -> Console:
+    if sys.stdout.isatty() or "COLUMNS" in os.environ or "FORCE_COLOR" in os.environ:
+        return Console(highlight=False)
+    return Console(highlight=False, width=WIDE, file=cast(IO[str], _Unpadded()))
+
+
+console = _console()
 
 
 def json_option(function: F) -> F:

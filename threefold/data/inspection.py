@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from threefold.data.declared import check_reserved
+from threefold.data.nearly import nearly_numbers, unused_times
 from threefold.data.profile import profile
 from threefold.data.rows import days_between, identifier_of, moment_of
 from threefold.data.split import split
@@ -86,7 +87,11 @@ def inspect(frame: pl.DataFrame, table: str, target: str, where: str) -> Inspect
         baseline=_baseline(learned, features, measured),
         features=features,
         left_out=tuple(left_out),
-        warnings=tuple(_warnings(frame, labelled, target, problem, measured, left_out)),
+        warnings=(
+            *(() if moment else unused_times(labelled, about)),
+            *nearly_numbers(labelled),
+            *_warnings(frame, labelled, target, problem, measured, left_out),
+        ),
     )  # fmt: skip
 
 

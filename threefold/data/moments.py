@@ -81,3 +81,15 @@ def _read(values: pl.Series, form: str) -> pl.Series | None:
     if read.null_count() or not bool(read.dt.year().is_between(1800, 2200).all()):
         return None
     return read.cast(pl.Datetime("us"))
+
+
+def calendar(column: str, dtype: pl.DataType) -> tuple[str, ...]:
+    """The names of the features that a time gives where no view says otherwise.
+
+    >>> calendar("sent", pl.Date())
+    ('sent_month', 'sent_weekday')
+    """
+    if dtype != pl.Date and not isinstance(dtype, pl.Datetime):
+        return ()
+    parts = ("month", "weekday") if dtype == pl.Date else ("month", "weekday", "hour")
+    return tuple(f"{column}_{part}" for part in parts)

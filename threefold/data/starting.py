@@ -13,7 +13,7 @@ import polars as pl
 
 from threefold.data.drafting import draft, draft_cleaning
 from threefold.data.inspection import Inspection, inspect
-from threefold.data.moments import Reading, reading_of
+from threefold.data.moments import Reading, calendar, reading_of
 from threefold.data.sources import read
 from threefold.data.template import example
 from threefold.data.words import counted, did_you_mean, listing
@@ -194,6 +194,12 @@ def _notes(found: Inspection, source: str, copied: bool, nulls: tuple[str, ...],
         f"rows are named by '{found.id}'" if found.id else "rows are named by their number",
         f"features: {counted(len(found.features), 'column')}; to beat: {found.baseline}",
     ]
+    # The time of the table becomes a moment, a day its midnight.
+    dtypes = {**frame.schema, **({found.at: pl.Datetime("us")} if found.at else {})}
+    parts = [part for name in found.features for part in calendar(name, dtypes[name])]
+    if parts:
+        what = "clients send these parts of times: month 1 to 12, weekday 1 (Monday) to 7, hour 0 to 23"
+        notes.append(f"{what}: {listing(parts)}")
     if nulls:
         notes.append(f"no value: also {listing(repr(one) for one in nulls if one not in Source('', '').nulls)}")
     notes += [f"left out: '{one.column}' {one.reason}" for one in found.left_out]

@@ -177,6 +177,15 @@ def as_feature(column: pl.Series, view: View) -> pl.Series:
     if dtype.is_numeric() or dtype in (pl.Boolean, pl.Null):
         # A division by zero is no value: both engines and the contract treat it as missing.
         numbers = column.cast(pl.Float32)
+        if (
+            column.dtype == pl.Float64
+            and (too_large := column.filter(column.is_finite() & numbers.is_infinite())).len()
+        ):
+            raise DataError(
+                f"feature '{column.name}' holds {too_large[0]:g}, and a model's numbers end at 3.4e38",
+                place_of(view.function) if view.function else f"table {view.table}, column {column.name}",
+                "mend such values, or take the logarithm of the column",
+            )
         return numbers.set(~numbers.is_finite(), None) if not numbers.is_finite().all() else numbers
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         return column.cast(pl.String)

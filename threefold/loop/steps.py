@@ -6,6 +6,7 @@ store. A test can call each of them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -240,8 +241,16 @@ def package(
         reference = build_reference(training_set, model.task, model.score(training_set), report.metrics)
         tables = bundles.encode_contracts({key.removeprefix("contract_"): one for key, one in contracts.items()})
         return bundles.pack(
-            store, name, model, contract=promised, fallback=baseline, reference=reference, extra={"tables.json": tables}
+            store, name, model, contract=promised, fallback=baseline, reference=reference, extra={"tables.json": tables, "example.json": example(inputs)},
         )
+
+
+def example(inputs: pl.DataFrame) -> bytes:
+    """A request that the model answers: the training row with the fewest missing values."""
+    gaps = inputs.select(pl.sum_horizontal(pl.all().is_null())).to_series()
+    row = inputs.row(int(gaps.arg_min() or 0), named=True)
+    rounded = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in row.items()}
+    return json.dumps({"rows": [rounded]}, ensure_ascii=False).encode()
 
 
 def accept(

@@ -41,7 +41,7 @@ def run_checks(functions: Mapping[str, Callable[..., Any]], available: Mapping[s
 
 
 def _run(name: str, function: Callable[..., Any], arguments: Mapping[str, Any], rows: int | None) -> GateResult:
-    gate = f"check {name.replace('_', ' ')}"
+    gate = f"check {name.removeprefix('check_').replace('_', ' ')}"
     try:
         answer = function(**arguments)
     except ThreefoldError:

@@ -142,7 +142,7 @@ def _labels(target: pl.Series, problem: Problem, prediction: Prediction) -> tupl
             "add rows with another outcome",
         )
     if problem == "binary":
-        return _two(counts, prediction.positive, where)
+        return _two(counts, prediction.positive, where, numbers=target.dtype.is_numeric())
     if len(counts) > MAX_CLASSES:
         raise DataError(
             f"the target has {len(counts)} labels; at most {MAX_CLASSES} can be told apart",
@@ -152,11 +152,13 @@ def _labels(target: pl.Series, problem: Problem, prediction: Prediction) -> tupl
     return tuple(sorted(counts, key=_order)), None
 
 
-def _two(counts: dict[str, int], positive: str | None, where: str) -> tuple[tuple[str, ...], str]:
+def _two(counts: dict[str, int], positive: str | None, where: str, *, numbers: bool) -> tuple[tuple[str, ...], str]:
     if len(counts) > 2:
+        problem = "regression" if numbers and len(counts) > FEW_VALUES else "multiclass"
         raise DataError(
-            f"a binary target has two labels, this one has {len(counts)}", where, "set `problem: multiclass`"
-        )
+            f"a binary target has two labels, this one has {len(counts)}", where,
+            f"set `problem: {problem}` under `predict` in the canvas",
+        )  # fmt: skip
     if positive is None:
         said = [label for label in counts if label.lower() in YES]
         rarer = min(sorted(counts, key=_order), key=lambda label: counts[label])

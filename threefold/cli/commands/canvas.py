@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from threefold.cli.printing import console, json_option, print_json
+from threefold.data.words import counted
 from threefold.design.page import render
 from threefold.design.reading import load
 from threefold.loop.project import find_root
@@ -27,5 +28,7 @@ def command(folder: Path, html: Path | None, as_json: bool) -> None:
         return
     target = html or canvas.root / "canvas.html"
     target.write_text(render(canvas), encoding="utf-8")
-    console.print(f"[green]✓[/] {canvas.file.name} is sound: {len(canvas.data)} tables, {len(canvas.accept)} gates")
+    console.print(
+        f"[green]✓[/] {canvas.file.name} is sound: {counted(len(canvas.data), 'table')}, {counted(len(canvas.accept), 'gate')}"
+    )
     console.print(f"  page  {target}")

@@ -19,7 +19,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--subject", help='Only about this, as in "model churn/3".')
 @click.option("--kind", help='Only of this kind, as in "release.created".')
-@click.option("--last", default=30, show_default=True, help="How many of the newest.")
+@click.option("--last", type=click.IntRange(min=1), default=30, show_default=True, help="How many of the newest.")
 @json_option
 def list_(subject: str | None, kind: str | None, last: int, as_json: bool) -> None:
     """The newest events."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -36,6 +37,6 @@ def command(folder: Path, data: Path | None, target: str | None, name: str | Non
         return
     console.print(f"[green]✓[/] project [bold]{report.name}[/] in {report.folder}")
     for note in report.notes:
-        console.print(f"  {note}")
-    step = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-    console.print(f"next: {step}threefold run")
+        console.print(f"  {' '.join(note.split())}", markup=False)  # the name of a column may hold anything
+    step = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+    console.print(f"next: {step}threefold run", markup=False)

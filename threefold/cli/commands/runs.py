@@ -15,7 +15,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--kind", help="pipeline, candidate, replay or reproduce.")
-@click.option("--last", default=20, show_default=True, help="How many of the newest.")
+@click.option("--last", type=click.IntRange(min=1), default=20, show_default=True, help="How many of the newest.")
 @json_option
 def list_(kind: str | None, last: int, as_json: bool) -> None:
     """The newest runs."""
@@ -35,7 +35,10 @@ def list_(kind: str | None, last: int, as_json: bool) -> None:
         for run in found
     ]
     columns = ("run", "kind", "name", "status", "started (UTC)", ">seconds")
-    table("", columns, rows, empty="no runs yet; start with: threefold run")
+    none = "no runs yet; start with: threefold run"
+    if kind is not None:
+        none = f"no run is of the kind '{kind}'; see all: threefold runs list"
+    table("", columns, rows, empty=none)
 
 
 @command.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections import Counter
 from io import StringIO
 from itertools import islice
@@ -45,7 +46,11 @@ def read_csv(data: bytes, source: Source, where: str) -> pl.DataFrame:
 def decode(data: bytes, source: Source, where: str) -> str:
     """The text of the bytes, or a refusal that says what they look like instead."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"table '{source.name}' is UTF-16 text", where, "save it as UTF-8")
+        raise DataError(
+            f"table '{source.name}' is UTF-16 text",
+            where,
+            f"save it as UTF-8: iconv -f UTF-16 -t UTF-8 {shlex.quote(where)} > new.csv",
+        )
     if b"\x00" in data[:65_536]:
         raise DataError(
             f"table '{source.name}' is not text: it holds zero bytes",
@@ -59,7 +64,7 @@ def decode(data: bytes, source: Source, where: str) -> str:
         raise DataError(
             f"table '{source.name}' is not UTF-8 text: byte 0x{data[error.start]:02x} in line {line}",
             f"{where}:{line}",
-            "save it as UTF-8; the file may be in Latin-1 or Windows-1252",
+            f"save it as UTF-8; Latin-1 or Windows-1252: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(where)} > new.csv",
         ) from error
 
 
