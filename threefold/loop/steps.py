@@ -241,7 +241,13 @@ def package(
         reference = build_reference(training_set, model.task, model.score(training_set), report.metrics)
         tables = bundles.encode_contracts({key.removeprefix("contract_"): one for key, one in contracts.items()})
         return bundles.pack(
-            store, name, model, contract=promised, fallback=baseline, reference=reference, extra={"tables.json": tables, "example.json": example(inputs)},
+            store,
+            name,
+            model,
+            contract=promised,
+            fallback=baseline,
+            reference=reference,
+            extra={"tables.json": tables, "example.json": example(inputs)},
         )
 
 
