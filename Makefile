@@ -1,5 +1,6 @@
 # make demo     the whole story on a year of real data; sets itself up the first time
 # make test     everything the tests need, then all tests
+# make test-mlflow  the real MLflow client, in an environment of its own, against our server
 # make check    what CI runs beside the tests: format, lint, strict types, the order of the rooms
 # make docs     write docs/reference.md again from the code
 # make lock     write the locks again from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
@@ -15,7 +16,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --no-sources --universal --
 	--python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
 	--overrides requirements/overrides.txt $(UPGRADE) pyproject.toml
 
-.PHONY: demo test browser check docs lock clean
+.PHONY: demo test browser test-mlflow check docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.ready-demo
@@ -33,6 +34,16 @@ browser:
 			apt-get -qq -y install --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 && exit 0; \
 	fi; \
 	echo "There is no Chromium: the tests of the pages in a browser will be skipped (apt-get install chromium)"
+
+test-mlflow: .venv/.ready-dev .venv-mlflow/.ready
+	@$(BIN)/python -m pytest -m mlflow tests/mlflow $(ARGS)
+
+.venv-mlflow/.ready: requirements/mlflow.lock
+	@echo "Installing the MLflow client that requirements/mlflow.lock names; this happens once"
+	@$(PYTHON) -m venv .venv-mlflow
+	@.venv-mlflow/bin/python -m pip --disable-pip-version-check --quiet install --no-input --require-hashes --no-deps \
+		-r requirements/mlflow.lock
+	@touch $@
 
 check: .venv/.ready-dev
 	@failed=0; \
@@ -69,7 +80,9 @@ lock: .venv/.made
 	@$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --constraints requirements/dev.lock $(UPGRADE) \
 		--group build --output-file requirements/build.lock
+	@$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" $(UPGRADE) requirements/mlflow.in --output-file requirements/mlflow.lock
 	@touch .venv/.ready-* 2>/dev/null || true
 
 clean:
-	rm -rf .venv build dist demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-mlflow build dist demo .mypy_cache .ruff_cache .pytest_cache

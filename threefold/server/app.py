@@ -16,6 +16,7 @@ from threefold.server.context import Context
 from threefold.server.delivering import Courier
 from threefold.server.refusals import ProtocolError, refuse
 from threefold.server.routes import Endpoint, Table
+from threefold.server.senders import check_sender
 from threefold.server.streams import respond
 from threefold.store import Store
 
@@ -60,6 +61,8 @@ class Server:
             if found is None:
                 raise self._unknown(method, path)
             endpoint, words = found
+            if method != "GET":
+                check_sender(scope, streams=endpoint.kind == "stream")
             if endpoint.kind == "stream":
                 call = Call.read("GET", scope["query_string"], b"", words)
                 await self._stream(endpoint, call, scope, receive, send)

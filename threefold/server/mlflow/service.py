@@ -6,7 +6,7 @@ from threefold.server.call import Call
 from threefold.server.context import Context
 from threefold.server.routes import at_once
 
-SPOKEN = "3.8.1"  # the version of the protocol that we speak; clients from 2.x to 3.17 were tried
+SPOKEN = "3.8.1"  # the version of the protocol that we speak; clients 3.8.1 and 3.17.2 were tried
 
 
 def health(context: Context, call: Call) -> bytes:

@@ -1,0 +1,40 @@
+"""Who may send what: a page of somebody else, open in the same browser, must not change anything here."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.types import Scope
+
+from threefold.server.refusals import ProtocolError, invalid
+
+
+def check_sender(scope: Scope, *, streams: bool) -> None:
+    """Refuse a change that a foreign page sends, or whose body is a form.
+
+    A browser names the page a request comes from (Origin), and lets a foreign page send forms and plain text without
+    asking us first; a client that is no browser names no page, and sends JSON.
+
+    Args:
+        streams: the body is no JSON.
+    Raises:
+        ProtocolError: the page is foreign, or the body is not said to be JSON.
+    """
+    origin = host = kind = b""
+    for name, value in scope["headers"]:
+        if name == b"origin":
+            origin = value
+        elif name == b"host":
+            host = value
+        elif name == b"content-type":
+            kind = value
+    if origin and urlsplit(origin.decode("latin-1")).netloc != host.decode("latin-1"):
+        raise ProtocolError(
+            "PERMISSION_DENIED", "a page of another site may not change anything here", f"Origin {origin.decode('latin-1')}",
+            "call from a page of this server, or from a client that is no browser",
+        )  # fmt: skip
+    if kind and not streams and not kind.lower().startswith(b"application/json"):
+        raise invalid(
+            "Bad Request. Content-Type must be one of ['application/json']", f"content-type {kind.decode('latin-1')}",
+            "send JSON, with the header content-type: application/json",
+        )  # fmt: skip
