@@ -13,7 +13,7 @@ from threefold.design.frozen import Imported
 from threefold.design.opened import Opened, listening
 from threefold.errors import Conflict, NotFound, StoreError, ThreefoldError
 from threefold.pipeline import cache, calling, codecs, runs
-from threefold.pipeline.cache import Output, Outputs
+from threefold.pipeline.cache import Entry, Output, Outputs
 from threefold.pipeline.fingerprint import Fingerprint, Fingerprints
 from threefold.pipeline.outcome import Decision, Execution, StepEvent
 from threefold.pipeline.reads import undeclared
@@ -95,17 +95,25 @@ class Session:
         return self._recall(step, fingerprint)
 
     def _recall(self, step: Step, fingerprint: Fingerprint) -> _Verdict:
-        found = [fingerprint.with_reads(one) for one in self._possible_reads(fingerprint)] or [fingerprint]
-        known = next(((one, entry) for one in found if (entry := cache.find(self.store, one.key))), None)
-        if known is None:
-            return _Verdict(True, cache.why(self.store, step.name, found[0], step.words), found[0])
-        fingerprint, entry = known
+        entry = cache.find(self.store, fingerprint.key)
+        if entry is None:
+            found = [fingerprint.with_reads(one) for one in self._possible_reads(fingerprint)] or [fingerprint]
+            fingerprint, entry = self._first_known(found)
+        if entry is None:
+            return _Verdict(True, cache.why(self.store, step.name, fingerprint, step.words), fingerprint)
         lost = cache.lost(self.store, entry, step.refers)
         if lost is not None:
             return _Verdict(True, lost, fingerprint)
         note = f" (all source counts: {fingerprint.opaque[0]})" if fingerprint.opaque else ""
         note += f" (it reads {', '.join(fingerprint.reads)} undeclared: counted too)" if fingerprint.reads else ""
         return _Verdict(False, f"nothing it depends on changed{note}", fingerprint, entry.outputs)
+
+    def _first_known(self, found: Sequence[Fingerprint]) -> tuple[Fingerprint, Entry | None]:
+        for fingerprint in found:
+            entry = cache.find(self.store, fingerprint.key)
+            if entry is not None:
+                return fingerprint, entry
+        return found[0], None
 
     def _possible_reads(self, fingerprint: Fingerprint) -> list[dict[str, str]]:
         """What the files that this step was seen to read hold now; several sets, where it did not always read the same."""
