@@ -1,5 +1,6 @@
 """The project's own code is found by convention, and never mixed up with that of another project."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,9 +59,11 @@ def test_a_module_imported_late_is_the_one_that_stood_there_at_the_beginning(tmp
     (tmp_path / "steps.py").write_text("def number():\n    from kit.late import N\n    return N\n")
     code = load_code(tmp_path)
     (tmp_path / "kit" / "late.py").write_text("N = 2\n")
+    (tmp_path / "steps.py").write_text("def number():\n    return 3\n")
     assert code.functions("steps")["number"]() == 1
+    assert "kit.late" in inspect.getsource(code.functions("steps")["number"])
     assert code.sources[tmp_path.resolve() / "kit" / "late.py"] == b"N = 1\n"
-    assert load_code(tmp_path).functions("steps")["number"]() == 2
+    assert load_code(tmp_path).functions("steps")["number"]() == 3
 
 
 def test_importing_leaves_no_trace_in_the_project(tmp_path: Path):

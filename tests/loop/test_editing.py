@@ -110,3 +110,29 @@ def test_a_table_that_a_module_reads_while_it_is_imported_is_never_mixed_up(make
         lifecycle.turn(project, stage="data")
     second = lifecycle.turn(make_project(data=LOOKUP), stage="data")
     assert second.outcome.digest("clean/parcels.table") != first.outcome.digest("clean/parcels.table")
+
+
+MODEL = """
+class mine:
+    def fit(self, X, y):
+        return self
+    def predict_proba(self, X):
+        import numpy as np
+        late = np.clip(X["weight"].to_numpy() / 20.0, 0.0, 1.0)
+        return np.stack([1 - late, late], axis=1)
+    def predict(self, X):
+        return self.predict_proba(X)[:, 1]
+"""
+
+
+def test_a_model_is_packed_with_the_source_it_was_trained_by(make_project: Make) -> None:
+    canvas = make_project(model=MODEL).canvas.file.read_text()
+    project = make_project(canvas.replace("[linear]", "[mine]"), model=MODEL)
+
+    def edit(event: StepEvent) -> None:
+        if event.step == "choose":
+            (project.root / "model.py").write_text(MODEL.replace("20.0", "-20.0"))
+
+    turn = lifecycle.turn(project, on_step=edit)
+    assert next(one for one in turn.results if one.gate == "parity").passed
+    assert reproduce(project, turn.version).equal

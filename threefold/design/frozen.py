@@ -9,6 +9,7 @@ middle of a step, is the one that stood there at the beginning.
 from __future__ import annotations
 
 import hashlib
+import linecache
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,12 +72,24 @@ def hold(root: Path, sources: Sources) -> None:
         sys.path_hooks.insert(0, _hook)
     _forget_finders(root)
     _frozen[root] = sources
+    for file, text in sources.items():
+        if file.suffix == ".py":
+            # Tracebacks and `inspect.getsource` read from here. Without a time it is not compared with the disk.
+            lines = text.decode(errors="replace").splitlines(keepends=True)
+            linecache.cache[str(file)] = (len(text), None, lines, str(file))
 
 
 def release(root: Path) -> None:
     """Modules below this folder are read from the disk again."""
-    _frozen.pop(root, None)
+    for file in _frozen.pop(root, {}):
+        linecache.cache.pop(str(file), None)
     _forget_finders(root)
+
+
+def content(file: Path) -> bytes:
+    """What a source file held when it was imported; of one that no loaded project holds, what lies there now."""
+    held = next((sources[file] for sources in _frozen.values() if file in sources), None)
+    return file.read_bytes() if held is None else held
 
 
 def _forget_finders(root: Path) -> None:
@@ -99,11 +112,7 @@ class _Loader(SourceFileLoader):
     """Makes a module of the frozen bytes; of a file that came later, as one a step has just written, from the disk."""
 
     def get_data(self, path: str) -> bytes:
-        file = Path(path)
-        for sources in _frozen.values():
-            if file in sources:
-                return sources[file]
-        return super().get_data(path)
+        return content(Path(path))
 
     def path_stats(self, path: str) -> Mapping[str, float]:
         # Byte code is matched to its source by second and size: a file edited twice within a second would be run

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from threefold.design import frozen
 from threefold.errors import StepFailed, ThreefoldError
 from threefold.pipeline.codecs import open_pickle, sign_pickle
 from threefold.records import Bundle, TaskSpec
@@ -45,7 +46,9 @@ def sources_of(classes: Sequence[str]) -> dict[str, str]:
     """
     roots = {file.parent for name in classes if (file := _own_file(name.partition(":")[0])) is not None}
     found = {name: _own_file(name) for name in sorted(sys.modules)}
-    return {name: file.read_text() for name, file in found.items() if file is not None and file.parent in roots}
+    return {
+        name: frozen.content(file).decode() for name, file in found.items() if file is not None and file.parent in roots
+    }
 
 
 def _own_file(module: str) -> Path | None:
