@@ -220,6 +220,22 @@ def test_an_edit_of_code_that_changes_a_constant_while_loading_runs_its_users_ag
     assert project.run([Step("rate", project.module("rates").rate)]).value("rate") == 0.75
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        "class Base:\n    def __init_subclass__(cls):\n        ALL.append(cls)\n",
+        "class Meta(type):\n    def __init__(cls, *a):\n        ALL.append(cls)\nclass Base(metaclass=Meta): ...\n",
+    ],
+)
+def test_a_class_that_enters_itself_by_deriving_counts(tmp_path: Path, base: str) -> None:
+    files = {
+        "a.py": "import b\nfrom c import ALL\ndef run():\n    return [one.rate for one in ALL]\n",
+        "b.py": "from c import Base\nclass Late(Base):\n    rate = 1\n",
+        "c.py": f"ALL = []\n{base}",
+    }
+    assert "b.py: class Late" in names(reach(tmp_path, "a.py:run", files))
+
+
 def test_a_decorator_that_only_wraps_does_not_count_for_others(tmp_path: Path) -> None:
     text = "from functools import cache\n@cache\ndef other(): ...\ndef run(): ...\n"
     assert names(reach(tmp_path, "a.py:run", {"a.py": text})) == {"a.py: function run"}

@@ -205,13 +205,26 @@ class _Walk:
 
     def finish(self) -> Reach:
         """Walk until nothing new is found."""
-        while self.waiting:
+        while self.waiting or self._enrolled():
             module, index = self.waiting.pop()
             self._follow(module, self.sources.statements(module)[index])
         self._collect()
         if self.reach.opaque:
             self.reach.add(self.sources.tree())
         return self.reach
+
+    def _enrolled(self) -> bool:
+        """Count the classes that enter themselves somewhere by deriving from another; whether there are new ones.
+
+        Which class derives from which is not followed: where one class enrols, all classes that are loaded count.
+        """
+        loaded = [self.sources.module_at(path) for path in sorted(self.loaded)]
+        if any(one.enrols for module in loaded for one in self.sources.statements(module)):
+            for module in loaded:
+                for index, one in enumerate(self.sources.statements(module)):
+                    if one.label.startswith("class "):
+                        self.take(module, index)
+        return bool(self.waiting)
 
     def _collect(self) -> None:
         by_module: dict[str, list[str]] = {}

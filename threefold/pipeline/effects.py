@@ -96,6 +96,18 @@ def acts(node: ast.stmt, imports: Mapping[str, str]) -> bool:
     return not _Reading(imports).calm(node)
 
 
+def enrols(node: ast.stmt) -> bool:
+    """Whether a class does something whenever a class that derives from it is made, as to enter it in a registry."""
+    if not isinstance(node, ast.ClassDef):
+        return False
+    hooks = any(isinstance(one, _FUNCTIONS) and one.name == "__init_subclass__" for one in node.body)
+    return (
+        hooks
+        or any(one.arg == "metaclass" for one in node.keywords)
+        or any(_last_name(one) == "type" for one in node.bases)
+    )
+
+
 class _Reading:
     def __init__(self, imports: Mapping[str, str]) -> None:
         self.imports = imports

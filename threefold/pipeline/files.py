@@ -20,7 +20,7 @@ from threefold.design.frozen import ABSENT
 from threefold.design.opened import Stamp, stamp_of
 from threefold.pipeline.symbols import FileTable, read_table
 
-FORMAT = 3  # 2: more statements count as acting when a module is loaded; 3: names of files that are read
+FORMAT = 4  # 2: more statements act when a module is loaded; 3: names of files that are read; 4: classes that enrol
 # A file changed in the moment it was read may change again within one tick of the file system's clock, with the
 # same size and time. Git calls such an entry racy; we do not trust it either.
 RACY_NS = 2_000_000_000

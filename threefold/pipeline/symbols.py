@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from threefold.pipeline.effects import acts, imported_names
+from threefold.pipeline.effects import acts, enrols, imported_names
 
 READERS = ("read_", "scan_")  # how the functions begin that open a file by its name
 HEARD = ("read_text", "read_bytes")  # these are Python's own, and heard when they open it
@@ -39,6 +39,7 @@ class Statement:
     loads: list[str] = field(default_factory=list)  # modules that an import inside it loads
     named: list[str] = field(default_factory=list)  # texts in it that may be the names of files it reads
     reads_files: bool = False  # it calls read_csv, scan_parquet and the like, which open files unseen by Python
+    enrols: bool = False  # a class that acts when another derives from it: __init_subclass__, or a metaclass
     effect: bool = False  # it acts when the module is loaded, whoever loads it
 
 
@@ -79,7 +80,8 @@ def _statement(node: ast.stmt, package: str, imports: Mapping[str, str]) -> Stat
     return Statement(
         _label(node, names), _digest(node), min([node.lineno, *_decorator_lines(node)]), node.end_lineno or node.lineno,
         names, sorted(reader.refs), reader.imports, sorted(reader.stars), sorted(reader.loads),
-        sorted(set(_file_names(node))), any(_is_call_to(one, READERS) for one in ast.walk(node)), effect,
+        sorted(set(_file_names(node))), any(_is_call_to(one, READERS) for one in ast.walk(node)),
+        enrols(node), effect,
     )  # fmt: skip
 
 
