@@ -106,3 +106,30 @@ def test_a_canary_that_nobody_can_ask_says_why_it_waits(served, second, ask):
     routing.deploy(served, "demo", second, (0.1, 0.5, 1.0), min_requests=50)
     ask(extra=False, rows=20)
     assert "0 of 50 rows; 20 of the last 20 rows came without extra" in step_rollout(served, "demo").sentence
+
+
+def test_clients_that_do_not_send_a_new_input_yet_are_answered_by_the_version_before(served, second, ask):
+    routing.deploy(served, "demo", second)
+    old, new = ask(extra=False).json(), ask(extra=True).json()
+    assert (old["model_version"], new["model_version"]) == ("1", "2")
+    assert old["parameters"]["failed_checks"] == "input:absent:extra"
+    assert "failed_checks" not in new["parameters"]
+
+
+def test_a_row_that_no_loaded_version_can_answer_is_still_refused(served, second, ask):
+    routing.deploy(served, "demo", second)
+    ask.client.app.plane.refresh()
+    row = {"temp": 1.0, "carrier": "AA", "extra": 1.0}
+    answer = ask.client.post("/predict/demo", json={"rows": [row]})
+    assert (answer.status_code, "wind is missing" in answer.json()["error"]) == (400, True)
+
+
+def test_a_newer_version_that_was_left_answers_nobody(served, second, ask, models):
+    """After a rollback from a version that asks for less, clients that send less are refused, not answered by it."""
+    routing.deploy(served, "demo", second)
+    narrow = release_of(pack(served, "demo", models[1], contract=CONTRACT, fallback=FALLBACK, reference=b"{}"), 3)
+    routing.deploy(served, "demo", narrow)
+    assert ask(extra=False).json()["model_version"] == "3"
+    routing.rollback(served, "demo", "test")
+    assert ask(extra=False).status_code == 400
+    assert ask(extra=True).json()["model_version"] == "2"

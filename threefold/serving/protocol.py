@@ -69,7 +69,7 @@ class Layout:
     Attributes:
         columns: every feature that some served version uses, numbers and texts apart.
         features: their names.
-        required: those the main version cannot do without.
+        required: those without which nobody can answer.
         datatypes: input -> datatype as the metadata say; the optional inputs are among them.
         ignored: those that only a loaded version knows that does not answer now: the one before, after a rollback the
             one that was left. Clients may have moved to it, or not yet from it.
@@ -89,7 +89,7 @@ class Rows:
     Attributes:
         numbers: shape (number features, rows), float32, NaN where missing; each feature is contiguous.
         texts: per text feature the values, "" where missing.
-        absent: features of the layout that were not sent; the main version can do without them.
+        absent: features of the layout that were not sent; a version that does without them answers.
         ignored: inputs that were sent and that no answering version uses.
         times_us: microseconds since 1970 on the clock of the data; None: the moment of arrival.
     """

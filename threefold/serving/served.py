@@ -57,16 +57,18 @@ class Served:
         self.routing = routing
         self.arms = tuple(arms)
         self.previous = previous
-        self.layout = _layout(arms, [*([previous] if previous else []), *others])
+        self._bridge = _bridge(arms[0], previous)
+        self.layout = _layout(arms, [*([previous] if previous else []), *others], self._bridge)
         self.plain = PlainReader(self.layout)
         self.outcomes = Outcomes(arm.bundle.task for arm in (*arms, previous) if arm)
-        self.slow = any(arm.slow for arm in arms)
-        self._views = {arm.number: _view(self.layout.columns, arm.columns) for arm in arms}
+        answering = [*arms, *([self._bridge] if self._bridge else [])]
+        self.slow = any(arm.slow for arm in answering)
+        self._views = {arm.number: _view(self.layout.columns, arm.columns) for arm in answering}
         self._canary = routing.arms[1] if len(arms) > 1 else None
 
     def version(self, number: int) -> Served | None:
         """The endpoint as if one loaded version were all there is; None where that version is not loaded."""
-        if len(self.arms) == 1 and self.arms[0].number == number:
+        if len(self.arms) == 1 and self.arms[0].number == number and self._bridge is None:
             return self
         loaded = zip((*self.routing.arms, self.routing.previous), (*self.arms, self.previous), strict=False)
         for route, arm in loaded:
@@ -90,6 +92,8 @@ class Served:
     def _chosen(self, rows: Rows) -> tuple[LoadedArm, list[int]]:
         """The version for all rows; or the champion, and the rows that belong to the canary."""
         champion = self.arms[0]
+        if self._bridge is not None and rows.absent & self._needs(0):
+            return self._bridge, []
         if self._canary is None or rows.absent & self._needs(1):
             return champion, []
         salt, share = self._canary.release_id, self._canary.share
@@ -118,12 +122,10 @@ class Served:
         return arm.answer(numbers, texts, stopped=self.routing.stopped)
 
     def _needs(self, position: int) -> frozenset[str]:
-        columns = self.arms[position].columns
-        return frozenset((*columns.numbers, *columns.texts))
+        return _needs(self.arms[position])
 
     def _alike(self) -> bool:
-        first, second = (arm.bundle.task for arm in self.arms[:2])
-        return (first.problem, first.classes) == (second.problem, second.classes)
+        return _alike(self.arms[0], self.arms[1])
 
     def metadata(self) -> dict[str, Any]:
         """The model metadata of the protocol."""
@@ -178,11 +180,29 @@ def _flagged(predicted: Predicted, rows: Rows) -> Predicted:
     return msgspec.structs.replace(predicted, checks=checks)
 
 
-def _layout(arms: Sequence[LoadedArm], others: Sequence[LoadedArm]) -> Layout:
+def _needs(arm: LoadedArm) -> frozenset[str]:
+    return frozenset((*arm.columns.numbers, *arm.columns.texts))
+
+
+def _alike(first: LoadedArm, second: LoadedArm) -> bool:
+    one, other = first.bundle.task, second.bundle.task
+    return (one.problem, one.classes) == (other.problem, other.classes)
+
+
+def _bridge(champion: LoadedArm, previous: LoadedArm | None) -> LoadedArm | None:
+    """The version before, where the new one only asks for more: it answers the clients that do not send that yet.
+
+    Never a newer one, as that was left by a rollback and is not trusted.
+    """
+    if previous is None or previous.number >= champion.number or not _alike(champion, previous):
+        return None
+    return previous if _needs(previous) < _needs(champion) else None
+
+
+def _layout(arms: Sequence[LoadedArm], others: Sequence[LoadedArm], bridge: LoadedArm | None) -> Layout:
     numbers = dict.fromkeys(name for arm in arms for name in arm.columns.numbers)
     texts = dict.fromkeys(name for arm in arms for name in arm.columns.texts if name not in numbers)
-    champion = arms[0].columns
-    features, required = frozenset((*numbers, *texts)), frozenset((*champion.numbers, *champion.texts))
+    features, required = frozenset((*numbers, *texts)), _needs(bridge or arms[0])
     accepted = {tensor.name: tensor.datatype for tensor in _tensors([*arms, *others])}
     datatypes = {ID: "BYTES", TIME: "BYTES"} | accepted
     return Layout(Columns(tuple(numbers), tuple(texts)), features, required, datatypes, frozenset(accepted) - features)
