@@ -131,6 +131,30 @@ def test_columns_are_chosen_in_their_menu_and_kept_as_a_view(visit, filled):
     page.get_by_role("button", name="Save view").click()
     page.get_by_role("link", name="with a").wait_for()
     assert "a" in page.locator("thead th").all_inner_texts()
+    page.get_by_role("button", name="Remove the view with a").click()
+    page.wait_for_load_state("load")
+    assert page.get_by_role("link", name="with a").count() == 0
+
+
+def test_a_server_that_went_away_is_said_to_have_gone(visit, filled):
+    window = visit()
+    page = window.go("/runs")
+    window.context.set_offline(True)
+    page.get_by_role("alert").get_by_text("The server does not answer").wait_for()
+    window.context.set_offline(False)
+    page.get_by_role("alert").wait_for(state="hidden")
+    assert all("ERR_INTERNET_DISCONNECTED" in said or "Failed to fetch" in said for said in window.wrong)
+    window.wrong.clear()
+
+
+def test_an_empty_store_is_good_to_look_at_on_every_page(visit):
+    for width in (390, 1280):
+        window = visit(width)
+        for path in ("/", "/runs", "/models", "/data", "/lineage", "/audit", "/compare", "/search", "/nothing"):
+            page = window.go(path)
+            assert page.evaluate(RULES) == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        window.wrong = [said for said in window.wrong if "404" not in said]  # the browser tells of /nothing itself
 
 
 def test_the_first_page_of_many_runs_is_drawn_soon(visit, log):

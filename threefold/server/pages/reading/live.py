@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from threefold.store.schema import alerts, endpoints, events, experiments, model
 WINDOWS = 60  # the last ones, in the small chart of an endpoint
 RECENT = timedelta(days=7)
 SHOWN = 8
+TELLING = ("roc_auc", "r2", "macro_f1", "calibration_gap", "cost per prediction", "rmse", "accuracy", "log_loss")
 QUIET = ("step.ran", "step.reused", "log.ingested", "windows.judged", "run.started", "evidence.recorded", "seal.opened")
 
 
@@ -89,12 +91,17 @@ def _windows(connection: Connection, endpoint: str) -> list[dict[str, Any]]:
 
 
 def _lines(judged: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The two numbers that say most about an endpoint over its windows: how good, and how much traffic."""
-    names = [name for window in judged for name in window.get("metrics") or {}]
-    best = next((name for name in ("roc_auc", "r2", "accuracy", "rmse", *names) if name in names), None)
-    chosen = [(best, [(window.get("metrics") or {}).get(best) for window in judged])] if best else []
-    chosen.append(("rows", [window.get("rows") for window in judged]))
-    return [{"name": name, "values": values} for name, values in chosen if sum(v is not None for v in values) > 1]
+    """The numbers that say most about an endpoint over its windows: how good it is, and how much traffic it has."""
+    measured = [window.get("metrics") or {} for window in judged]
+    names = dict.fromkeys(name for metrics in measured for name in metrics)
+    chosen = [name for name in TELLING if name in names] or list(names)
+    lines = [(name, [metrics.get(name) for metrics in measured]) for name in chosen[:3]]
+    lines.append(("rows", [window.get("rows") for window in judged]))
+    return [{"name": name, "values": values} for name, values in lines if sum(map(_is_number, values)) > 1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _alerts(connection: Connection) -> list[dict[str, Any]]:

@@ -41,6 +41,13 @@
   }
 
   // ---- live parts: what was swapped in is told once, in words
+  const away = document.getElementById("away");
+  document.addEventListener("htmx:before:request", (event) => { if (document.hidden) event.preventDefault(); }); // nobody looks
+  document.addEventListener("htmx:error", () => {
+    if (away.hidden) away.textContent = `The server does not answer; this is how it stood at ${new Date().toTimeString().slice(0, 8)}.`;
+    away.hidden = false;
+  });
+  document.addEventListener("htmx:after:request", () => { away.hidden = true; });
   const counted = () => Number(document.querySelector("[data-live]")?.dataset.live ?? NaN);
   let before = counted();
   document.addEventListener("htmx:after:swap", () => {
