@@ -1,5 +1,6 @@
 """Nothing is lost on the way from one database or home of objects to another, and back."""
 
+import math
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import JSON, insert, null, select, update
 
 from threefold.errors import Conflict, StoreError
 from threefold.pipeline import runs
@@ -146,3 +148,29 @@ def test_a_difference_between_original_and_copy_is_found(filled, elsewhere: str)
             copying.compare(one, two, "there", lambda what, done, of: None)
         copying.compare(one, one, "there", lambda what, done, of: None)
     other.close()
+
+
+def test_no_json_and_the_null_of_json_and_numbers_that_are_none_stay_what_they_are(filled, elsewhere: str) -> None:
+    window = {"endpoint": "e", "start": "a", "end": "b", "at": "c", "body": {"nan": math.nan, "up": [math.inf]}}
+    with filled.store.write() as tx:
+        tx.execute(insert(schema.windows).values(**window))
+        tx.execute(update(schema.runs).where(schema.runs.c.id == filled.run).values(error=null()))
+        tx.execute(update(schema.runs).where(schema.runs.c.id == filled.tracked).values(error=JSON.NULL))
+    move(filled.store, catalogue=elsewhere)
+    moved = Store.open(filled.store.root, url=elsewhere)
+    with moved.read() as connection:
+        empty = connection.scalars(select(schema.runs.c.id).where(schema.runs.c.error.is_(null()))).all()
+        body = connection.scalars(select(schema.windows.c.body)).one()
+    assert empty == [filled.run]
+    assert math.isnan(body["nan"]) and body["up"] == [math.inf]
+    moved.close()
+
+
+def test_a_value_that_the_other_database_refuses_is_named_and_nothing_is_switched(filled, elsewhere: str) -> None:
+    if filled.url is not None:
+        pytest.skip("SQLite refuses nothing that Postgres took")
+    with filled.store.write() as tx:
+        tx.execute(update(schema.runs).where(schema.runs.c.id == filled.run).values(name="a\u0000b"))
+    with pytest.raises(StoreError, match="table runs cannot be copied"):
+        move(filled.store, catalogue=elsewhere)
+    assert filled.store.revision() == schema.HEAD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy import Connection, Select, and_, exists, select
 
@@ -93,8 +94,10 @@ def _database(connection: Connection, where: str) -> Iterator[Finding]:
 def _dangling(connection: Connection, where: str) -> Iterator[Finding]:
     """Rows that name another row which is not there, where the database does not watch over it itself."""
     for query, sentence in _references():
-        for row in connection.execute(query.limit(20)):
-            yield Finding(sentence.format(**row._mapping), where, MEND_ROWS)
+        # A version that a client registered has no lineage of ours, and may name a run of another store.
+        rows = (row._mapping for row in connection.execute(query) if getattr(row, "lineage", True) is not None)
+        for row in islice(rows, 20):
+            yield Finding(sentence.format(**row), where, MEND_ROWS)
 
 
 def _references() -> Iterator[tuple[Select[tuple[object, ...]], str]]:
@@ -103,7 +106,6 @@ def _references() -> Iterator[tuple[Select[tuple[object, ...]], str]]:
     there = exists().where(and_(versions.c.name == aliases.c.name, versions.c.number == aliases.c.number))
     yield select(aliases).where(~there), "alias {alias} of model {name} points at version {number}, which is not there"
     there = exists().where(runs.c.id == versions.c.run_id)
-    own = select(versions).where(versions.c.lineage.is_not(None), ~there)  # a client may name a run of another store
-    yield own, "model {name}/{number} was made by run {run_id}, which is not there"
+    yield select(versions).where(~there), "model {name}/{number} was made by run {run_id}, which is not there"
     there = exists().where(executions.c.id == edges.c.execution_id)
     yield select(edges).where(~there), "lineage names execution {execution_id}, which is not there"

@@ -77,7 +77,8 @@ def info(place: Place, as_json: bool) -> None:
         ("objects", said.objects, f"{size(said.object_bytes)} in {said.object_count}"),
     ]
     table("", ("", "where", "holds"), rows, empty="")
-    table("", ("table", ">rows"), sorted(said.rows.items(), key=lambda row: -row[1]), empty="")
+    filled = sorted(((name, rows) for name, rows in said.rows.items() if rows), key=lambda row: -row[1])
+    table("", ("table", ">rows"), filled, empty="")
 
 
 @command.command()
@@ -196,12 +197,12 @@ def move(place: Place, catalogue: str | None, objects: str | None, as_json: bool
         console.print(f"{sum(said.rows.values())} rows moved and compared one by one")
     if objects:
         console.print(f"{said.object_count} objects, {size(said.object_bytes)}, are there")
-    console.print("write this into threefold.yaml, or set the environment variable; then start everything again:")
+    inside = ", ".join(f"{name}: {value or repr('')}" for name, value in settings.items())
+    console.print("write this into threefold.yaml, or set it in the environment; then start everything again:")
+    console.print(f"  settings: {{{inside}}}", soft_wrap=True)
     for name, value in settings.items():
-        hint = "    with its password, which is safer in the environment" if "***" in value else ""
-        console.print(
-            f"  settings: {{{name}: {value or repr('')}}}    THREEFOLD_{name.upper()}={value}{hint}", soft_wrap=True
-        )
+        hint = "    with its password, which is safer here than in a file" if "***" in value else ""
+        console.print(f"  THREEFOLD_{name.upper()}={value}{hint}", soft_wrap=True)
 
 
 @command.command()
