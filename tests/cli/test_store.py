@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from alembic.command import upgrade as migrate
+from alembic.config import Config
 from sqlalchemy import text
 
 from threefold.pipeline import runs
-from threefold.store import Store
+from threefold.store import Store, schema
+from threefold.store.upgrade import MIGRATIONS
 
 
 @pytest.fixture
@@ -78,6 +81,23 @@ def test_a_move_says_which_setting_to_write_and_the_old_address_where_it_went(us
 def test_an_upgrade_says_from_where_to_where(used) -> None:
     assert "newest schema already" in used.call("store", "upgrade").out
     assert used.call("store", "upgrade", "--json").json["copy"] is None
+
+
+def test_an_old_store_is_upgraded_and_copied_before(folder) -> None:
+    root = folder.root / ".threefold"
+    root.mkdir()
+    store = Store.over(root, None)
+    with store.write() as tx:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = tx.connection
+        migrate(config, "0001")
+    store.close()
+    called = folder.call("store", "upgrade")
+    assert called.code == 0, called.err
+    assert f"from schema 0001 to {schema.HEAD}" in called.out
+    assert (root / "catalogue-schema-0001.db").exists()
+    assert folder.call("store", "check").code == 0
 
 
 @pytest.mark.parametrize(

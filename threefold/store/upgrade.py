@@ -69,6 +69,7 @@ def _copy(store: Store, revision: str) -> Path | None:
             source.backup(copy)
         half.replace(target)
     except (OSError, sqlite3.Error) as error:
+        half.unlink(missing_ok=True)
         raise StoreError(
             f"no copy of the catalogue could be made before the upgrade: {error}", str(target),
             "free some space or mend the folder's rights; nothing was changed",
