@@ -2,7 +2,8 @@
 
 Takes     records and bytes.
 Hands on  Store: transactions over the catalogue, immutable objects under their digest, hash-chained events.
-Start in  store.py; schema.py holds every table, migrations/ how it came to be.
+Start in  store.py; schema/ holds every table, migrations/ how it came to be, database.py what differs between SQLite and
+          Postgres. roots.py says what refers to an object; check, gc, backup, restore and move go by it.
 """
 
 from threefold.store.store import Store, Writer, new_id
