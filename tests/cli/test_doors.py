@@ -9,7 +9,7 @@ import pytest
 
 READING = (
     ("status",), ("runs", "list"), ("models", "list"), ("models", "show", "1"), ("release", "list"), ("settings",),
-    ("version",), ("canvas",), ("events", "list"), ("events", "verify"), ("run", "--explain"), ("report",),
+    ("version",), ("canvas",), ("audit", "list"), ("audit", "verify"), ("audit", "checkpoints"), ("keys", "list"), ("run", "--explain"), ("report",),
     ("models", "search"), ("models", "alias", "churn"), ("models", "alias", "churn", "--history"), ("hold", "list"),
     ("release", "at", "2100-01-01T12:00"), ("lineage", "up", "model", "churn/1"), ("lineage", "down", "churn/1"), ("watch",),
     ("store", "info"), ("store", "check"), ("store", "gc", "--dry-run"),
@@ -126,7 +126,7 @@ def test_an_altered_event_is_found_and_named(released) -> None:
     catalogue.execute("UPDATE events SET body = '{}' WHERE seq = 4")
     catalogue.commit()
     catalogue.close()
-    called = released.call("events", "verify")
+    called = released.call("audit", "verify")
     assert called.code == 1
     assert "event 4" in called.err
 

@@ -24,7 +24,7 @@ SECTIONS = {
     "Begin": ("demo", "init", "canvas"),
     "Build": ("run", "status", "runs", "models"),
     "Live": ("up", "release", "serve", "rollback", "watch", "replay"),
-    "Answer for it": ("trace", "lineage", "reproduce", "report", "events", "hold"),
+    "Answer for it": ("trace", "lineage", "reproduce", "report", "audit", "hold", "keys"),
     "Look after it": ("store", "sync"),
 }
 

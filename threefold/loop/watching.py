@@ -14,6 +14,7 @@ from threefold.monitoring.watch import watch
 from threefold.records import Alert, WindowReport
 from threefold.registry import versions
 from threefold.serving import routing
+from threefold.store import checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def look(project: Project, *, until: datetime | None, retrain: bool) -> Look:
     if cause is not None and retrain:
         turn = lifecycle.turn(project, as_of=until, reason=f"{cause.on}: {cause.sentence}")
         version = turn.release.number if turn.release else None
+    checkpoints.make_daily(project.store)
     return Look(result.reports, result.new_alerts, result.open_alerts, cause, version, result.not_sent)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from threefold.errors import NotFound, Refused
 from threefold.records import ModelVersion, Release, from_plain, plain
 from threefold.registry import versions
-from threefold.store import Store, new_id
+from threefold.store import Store, checkpoints, new_id
 from threefold.store.schema import releases
 
 
@@ -18,6 +18,8 @@ def create(
     store: Store, endpoint: str, version: ModelVersion, evidence: Sequence[str], approved_by: str, reason: str
 ) -> Release:
     """Bind an approved version, its lineage and its evidence into one release. It is not served yet: see deploy.
+
+    The event log is signed with it, so that what led to a release cannot be told differently later.
 
     Args:
         endpoint: where it will be served.
@@ -52,6 +54,7 @@ def create(
         versions.move_status(tx, release.name, release.number, "released", reason, store.url)
         body = {"release": release.id, "version": release.number, "approved_by": approved_by, "reason": reason}
         tx.event("release.created", f"endpoint {endpoint}", body)
+        checkpoints.make_in(store, tx)
     return release
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from threefold.cli.printing import console, here, json_option, print_json, table
+from threefold.cli.printing import console, json_option, memory, print_json, table
 from threefold.registry import holds
 
 SUBJECT = click.argument("subject", nargs=-1, required=True)
@@ -21,7 +21,7 @@ def command() -> None:
 @REASON
 def add(subject: tuple[str, ...], reason: str) -> None:
     """Hold a subject; a model is held with all its versions."""
-    hold = holds.add(here().store, " ".join(subject), reason)
+    hold = holds.add(memory(), " ".join(subject), reason)
     console.print(f"[green]✓[/] {hold.subject} is held; nobody can delete it")
 
 
@@ -30,7 +30,7 @@ def add(subject: tuple[str, ...], reason: str) -> None:
 @REASON
 def release(subject: tuple[str, ...], reason: str) -> None:
     """End every hold on a subject."""
-    ended = holds.release(here().store, " ".join(subject), reason)
+    ended = holds.release(memory(), " ".join(subject), reason)
     console.print(f"[green]✓[/] {len(ended)} hold{'s' if len(ended) != 1 else ''} on {ended[0].subject} ended")
 
 
@@ -39,7 +39,7 @@ def release(subject: tuple[str, ...], reason: str) -> None:
 @json_option
 def list_(ended: bool, as_json: bool) -> None:
     """What is held."""
-    found = holds.list_holds(here().store, ended=ended)
+    found = holds.list_holds(memory(), ended=ended)
     if as_json:
         print_json(found)
         return

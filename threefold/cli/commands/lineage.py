@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from threefold.cli.printing import console, here, json_option, print_json
+from threefold.cli.printing import console, json_option, memory, print_json
 from threefold.governance.lineage.graph import ask
 from threefold.governance.lineage.tree import Line, lines
 from threefold.governance.lineage.walk import Direction
@@ -44,7 +44,7 @@ def down(subject: tuple[str, ...], everything: bool, as_json: bool) -> None:
 
 
 def _answer(subject: str, direction: Direction, everything: bool, as_json: bool, nothing: str) -> None:
-    graph = ask(here().store, subject, direction)
+    graph = ask(memory(), subject, direction)
     if as_json:
         print_json(graph.as_plain())
         return

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from threefold.cli.printing import Moment, console, here, json_option, print_json, table
+from threefold.cli.printing import Moment, console, here, json_option, memory, print_json, table
 from threefold.design.settings import value_of
 from threefold.loop import lifecycle
 from threefold.registry import approvals, names, releases
@@ -100,7 +100,7 @@ def resume(reason: str) -> None:
 @json_option
 def at(moment: datetime, endpoint: str | None, as_json: bool) -> None:
     """What was in production at MOMENT, as in 2026-11-01T12:00 (UTC unless it says otherwise)."""
-    found = history.at(here().store, moment, endpoint)
+    found = history.at(memory(), moment, endpoint)
     if as_json:
         print_json(found)
         return
