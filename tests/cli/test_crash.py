@@ -34,7 +34,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(folder, stage: str) -> None:
     folder.write("die", "")
     killed = folder.call("run")
     assert killed.code == -9
-    assert folder.call("events", "verify").code == 0
+    assert folder.call("audit", "verify").code == 0
     assert not folder.call("models", "list", "--json").json
 
     (folder.root / "die").unlink()

@@ -10,7 +10,7 @@ import pytest
 READING = (
     ("status",), ("runs", "list"), ("models", "list"), ("models", "show", "1"), ("release", "list"), ("settings",),
     ("version",), ("canvas",), ("audit", "list"), ("audit", "verify"), ("audit", "checkpoints"), ("keys", "list"), ("run", "--explain"), ("report",),
-    ("models", "search"), ("models", "alias", "churn"), ("models", "alias", "churn", "--history"), ("hold", "list"),
+    ("models", "search"), ("models", "alias", "churn"), ("models", "alias", "churn", "--history"), ("hold", "list"), ("models", "verify", "1"),
     ("release", "at", "2100-01-01T12:00"), ("lineage", "up", "model", "churn/1"), ("lineage", "down", "churn/1"), ("watch",),
     ("store", "info"), ("store", "check"), ("store", "gc", "--dry-run"),
 )  # fmt: skip
@@ -198,7 +198,7 @@ def test_output_for_another_program_is_neither_wrapped_nor_padded(released) -> N
     import sys
 
     plain = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
-    words = [sys.executable, "-m", "threefold", "events", "list"]
+    words = [sys.executable, "-m", "threefold", "audit", "list"]
     lines = subprocess.run(
         words, cwd=released.root, env=plain, capture_output=True, text=True, check=True
     ).stdout.splitlines()

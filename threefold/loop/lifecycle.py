@@ -30,7 +30,7 @@ from threefold.pipeline.cache import LOST
 from threefold.pipeline.engine import Decision, Outcome, StepEvent
 from threefold.pipeline.step import Step
 from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot, plain
-from threefold.registry import approvals, evidence, releases, versions
+from threefold.registry import approvals, evidence, releases, signatures, versions
 from threefold.serving import routing
 
 STAGES = ("data", "features", "train", "gates", "release")
@@ -521,10 +521,11 @@ def _release(project: Project, version: ModelVersion, reason: str) -> Release | 
 
 
 def release_version(project: Project, version: ModelVersion, reason: str) -> Release:
-    """Bind an approved version into a release and let it answer, with the rollout that the canvas asks for."""
+    """Sign an approved version, bind it into a release and let it answer, with the rollout that the canvas asks for."""
     store, serve = project.store, project.canvas.serve
     ids = [one.id for one in evidence.newest(store, versions.subject(version.name, version.number))]
     given = approvals.of(store, version.name, version.number)
+    signatures.sign(store, version)
     made = releases.create(store, project.endpoint, version, ids, given[-1].by if given else "", reason)
     routing.deploy(store, project.endpoint, made, serve.rollout, serve.min_requests)
     return made

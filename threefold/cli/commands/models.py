@@ -1,4 +1,4 @@
-"""List, look at, name, tag, retire and delete model versions."""
+"""List, look at, name, tag, sign, retire and delete model versions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 from threefold.cli.printing import console, here, json_option, print_json, table
 from threefold.cli.turns import print_gates
 from threefold.design.settings import value_of
-from threefold.records import ModelVersion, utc_now
-from threefold.registry import aliases, approvals, deletion, evidence, finding, names, notes, versions
+from threefold.errors import Refused
+from threefold.records import ModelVersion, plain, utc_now
+from threefold.registry import aliases, approvals, deletion, evidence, finding, names, notes, signatures, versions
 
 MODEL = click.option("--model", help="Of this model; default: the project's.")
 REASON = click.option("--reason", required=True, help="Why; kept in the event log.")
@@ -170,6 +171,42 @@ def tag(number: str, key: str, value: str | None, model: str | None, whole: bool
     project, version = _version(number, model)
     notes.tag(project.store, version.name, None if whole else version.number, key, value)
     console.print(f"[green]✓[/] {key} {'is taken away' if value is None else f'= {value}'}", markup=True)
+
+
+@command.command()
+@click.argument("number")
+@MODEL
+def sign(number: str, model: str | None) -> None:
+    """Sign a version with the store's key: each of its files, its lineage, gates and approvals."""
+    project, version = _version(number, model)
+    made = signatures.sign(project.store, version)
+    console.print(f"[green]✓[/] {made.subject} is signed with key {made.key_id[:12]}")
+
+
+@command.command()
+@click.argument("number")
+@MODEL
+@click.option("--envelope", is_flag=True, help="Print the newest signature itself, for another tool.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, number: str, model: str | None, envelope: bool, as_json: bool) -> None:
+    """Check the signatures of a version: its key and every file; exit code 1 where the newest does not hold."""
+    project, version = _version(number, model)
+    checked = signatures.verify(project.store, version)
+    if envelope:
+        click.echo(signatures.of(project.store, version.name, version.number)[-1].envelope)
+    elif as_json:
+        print_json([{**plain(one), "holds": one.holds} for one in checked])
+        ctx.exit(0 if checked[-1].holds else 1)
+    elif not checked[-1].holds:
+        raise Refused(
+            f"the signature does not hold: {'; '.join(checked[-1].findings)}",
+            versions.subject(version.name, version.number), "do not serve it; see: threefold audit list, threefold keys list",
+        )  # fmt: skip
+    else:
+        newest = checked[-1]
+        files = len(signatures.files_of(project.store, version))
+        console.print(f"[green]✓[/] {files} files are as they were signed with key {newest.key} ({newest.key_id[:12]})")
 
 
 @command.command()
