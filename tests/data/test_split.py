@@ -73,7 +73,7 @@ def test_the_row_number_is_the_id_where_the_canvas_names_none():
 
 
 def test_ids_that_stand_twice_or_are_null_are_refused_by_name():
-    with pytest.raises(DataError, match="1 id stand more than once: r0"):
+    with pytest.raises(DataError, match="1 id stands more than once: r0"):
         identified(pl.concat([rows(2), rows(1)]), AT_RANDOM)
     with pytest.raises(DataError, match="2 rows have no id"):
         identified(rows(2).with_columns(id=pl.lit(None, pl.String)), AT_RANDOM)

@@ -35,6 +35,17 @@ def test_a_cleaning_function_that_nobody_would_call_is_a_finding(tmp_path: Path,
     assert "clean_parcels" in finding.do
 
 
+def test_a_view_of_no_table_is_a_finding_before_anything_runs(tmp_path: Path) -> None:
+    root = project(tmp_path, "")
+    (root / "steps.py").write_text("def depots(parcels):\n    return parcels\n")
+    (root / "features.py").write_text("def own(parcel):\n    return parcel\n\n\ndef of(depots):\n    return depots\n")
+    with pytest.raises(CanvasError) as caught:
+        load(root)
+    [finding] = caught.value.findings
+    assert (finding.where, "takes 'parcel'" in finding.what) == ("features.py:1", True)
+    assert "did you mean 'parcels'?" in finding.do
+
+
 def test_functions_of_other_names_are_the_projects_own_business(tmp_path: Path) -> None:
     code = "def clean_parcels(parcels):\n    return weigh(parcels)\n\n\ndef weigh(parcels):\n    return parcels\n"
     assert load(project(tmp_path, code)).project == "parcels"

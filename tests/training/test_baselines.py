@@ -65,7 +65,7 @@ def test_a_baseline_that_does_not_fit_is_refused_with_a_reason(frames, tasks):
         fit_baseline("heuristik", frame, task, {"heuristic": heuristic})
     with pytest.raises(NotFound, match="did you mean 'carrier'"):
         fit_baseline("rate by carier", frame, task)
-    with pytest.raises(DataError, match="returned int"):
+    with pytest.raises(DataError, match="returned an int"):
         fit_baseline("three", frame, task, {"three": lambda training: 3})
     with pytest.raises(DataError, match="one column of the features, and 1 of predictions"):
         fit_baseline("all", frame, task, {"all": lambda training: training})

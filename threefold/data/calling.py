@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from threefold.design.words import kind_of
 from threefold.errors import StepFailed, ThreefoldError
 
 
@@ -37,7 +38,7 @@ def call(function: Callable[..., Any], frame: pl.DataFrame, role: str) -> pl.Dat
     if isinstance(made, pl.LazyFrame):
         made = collected(made, function, role)
     if not isinstance(made, pl.DataFrame):
-        found = "nothing (None)" if made is None else f"a {type(made).__name__}"
+        found = "nothing (None)" if made is None else kind_of(made)
         raise StepFailed(f"{role} returned {found}, not a table", place_of(function), "return a polars DataFrame")
     return made
 

@@ -148,7 +148,7 @@ def _warnings(
 ) -> Iterator[str]:
     lost = frame.height - labelled.height
     if lost:
-        yield f"{counted(lost, 'row')} of {frame.height:,} are not used: no target, or equal to another row"
+        yield f"of {frame.height:,} rows {lost:,} {'is' if lost == 1 else 'are'} not used: no target, or equal to another row"
     if labelled.height < FEW_ROWS:
         yield f"with {counted(labelled.height, 'row')} every number that the gates measure is uncertain; more rows help most"
     left = {one.column for one in left_out}

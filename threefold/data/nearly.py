@@ -9,7 +9,7 @@ import polars as pl
 
 from threefold.data.moments import LOOKS_LIKE
 from threefold.data.rows import FEW_MOMENTS, NOT_OF_THE_ROW, is_moment
-from threefold.data.words import counted, listing
+from threefold.data.words import counted, counted_as, listing
 from threefold.records import ColumnProfile, utc_now
 
 NEARLY = 0.9  # of the values
@@ -42,9 +42,9 @@ def unused_times(rows: pl.DataFrame, about: Mapping[str, ColumnProfile]) -> Iter
 def _against(name: str, moments: pl.Series, horizon: object, rows: int) -> str:
     ahead = moments.filter(moments > horizon)
     if moments.null_count():
-        return f"{counted(moments.null_count(), 'row')} {'has' if moments.null_count() == 1 else 'have'} none"
+        return f"{counted_as(moments.null_count(), 'row', 'have')} none"
     if len(ahead):
-        return f"{counted(len(ahead), 'row')} {'lies' if len(ahead) == 1 else 'lie'} in the future, up to {str(ahead.max())[:10]}"
+        return f"{counted_as(len(ahead), 'row', 'lie')} in the future, up to {str(ahead.max())[:10]}"
     if NOT_OF_THE_ROW.search(name):
         return "by its name it is about something else, such as a birth or an end"
     return (

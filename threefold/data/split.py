@@ -6,7 +6,7 @@ import hashlib
 
 import polars as pl
 
-from threefold.data.words import counted, did_you_mean, listing
+from threefold.data.words import counted, counted_as, did_you_mean, listing
 from threefold.design.canvas import Prediction
 from threefold.errors import DataError
 
@@ -57,10 +57,10 @@ def identified(rows: pl.DataFrame, prediction: Prediction) -> pl.DataFrame:
 
 def _not_unique(ids: pl.Series, prediction: Prediction) -> DataError:
     if ids.null_count():
-        what = f"{counted(ids.null_count(), 'row')} have no id"
+        what = f"{counted_as(ids.null_count(), 'row', 'have')} no id"
     else:
         repeated = ids.filter(ids.is_duplicated()).unique().sort()
-        what = f"{counted(len(repeated), 'id')} stand more than once: {listing(repeated.to_list(), at_most=3)}"
+        what = f"{counted_as(len(repeated), 'id', 'stand')} more than once: {listing(repeated.to_list(), at_most=3)}"
     return DataError(
         what,
         f"table {prediction.table}, column {prediction.id}",
@@ -107,7 +107,7 @@ def time_of(rows: pl.DataFrame, prediction: Prediction) -> pl.Series:
         raise DataError(f"column '{prediction.at}' should hold times, it holds {times.dtype}", where, advice)
     if times.null_count():
         advice = f"drop or mend these rows in clean_{prediction.table}()"
-        raise DataError(f"{counted(times.null_count(), 'row')} have no time in '{prediction.at}'", where, advice)
+        raise DataError(f"{counted_as(times.null_count(), 'row', 'have')} no time in '{prediction.at}'", where, advice)
     return times.cast(pl.Datetime("us"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from threefold.data.words import counted, did_you_mean, listing
+from threefold.data.words import counted, counted_as, did_you_mean, listing
 from threefold.errors import DataError
 from threefold.records import Problem
 
@@ -81,7 +81,7 @@ def problem_of(target: pl.Series, name: str, where: str) -> Problem:
         )
     counts = target.value_counts(sort=True)
     if unique == 2 and counts["count"][1] < NEEDED_OF_A_CLASS:
-        what = f"only {counted(counts['count'][1], 'row')} have the target '{counts[target.name][1]}', {NEEDED_OF_A_CLASS} are needed"
+        what = f"only {counted_as(counts['count'][1], 'row', 'have')} the target '{counts[target.name][1]}', {NEEDED_OF_A_CLASS} are needed"
         raise DataError(what, place, "bring more rows of the rare outcome")
     return "binary" if unique == 2 else "multiclass"
 

@@ -39,3 +39,13 @@ def counted(number: int, noun: str) -> str:
     ('1 row', '2,000 rows')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def counted_as(number: int, noun: str, verb: str) -> str:
+    """A number with its noun and a verb that agrees.
+
+    >>> counted_as(1, "row", "have"), counted_as(2, "row", "are"), counted_as(1, "id", "stand")
+    ('1 row has', '2 rows are', '1 id stands')
+    """
+    single = {"have": "has", "are": "is"}.get(verb, f"{verb}s")
+    return f"{counted(number, noun)} {single if number == 1 else verb}"

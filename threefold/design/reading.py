@@ -38,7 +38,7 @@ def load(root: Path) -> Canvas:
     canvas = parse(text, file)
     findings = misnamed(canvas)
     if findings:
-        raise CanvasError(findings, "data.py")
+        raise CanvasError(findings, file.name)
     return replace(canvas, digest=hashlib.sha256(data).hexdigest())
 
 

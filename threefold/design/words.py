@@ -40,3 +40,13 @@ def advise(word: str, known: Iterable[str], what: str) -> str:
     if near is None:
         return everything
     return f"did you mean '{near}'?" + (f" {everything}" if len(names) <= SHORT else "")
+
+
+def kind_of(value: object) -> str:
+    """What a value is, with its article, for a message.
+
+    >>> kind_of(1), kind_of("x")
+    ('an int', 'a str')
+    """
+    name = type(value).__qualname__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from threefold.design.words import kind_of
 from threefold.errors import StepFailed, ThreefoldError
 from threefold.pipeline.environment import is_library
 from threefold.pipeline.step import Step
@@ -24,7 +25,7 @@ def named_outputs(step: Step, result: Any) -> dict[str, Any]:
         came = (
             f"a mapping of {', '.join(map(str, result)) or 'nothing'}"
             if isinstance(result, Mapping)
-            else (f"a {type(result).__qualname__}")
+            else kind_of(result)
         )
         raise StepFailed(
             f"step {step.name!r} returned {came} instead of a mapping of {', '.join(step.outputs)}",

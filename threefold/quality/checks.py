@@ -12,6 +12,7 @@ import polars as pl
 
 from threefold.data.calling import line_of, place_of
 from threefold.data.words import did_you_mean
+from threefold.design.words import kind_of
 from threefold.errors import NotFound, StepFailed, ThreefoldError
 from threefold.quality.wording import figure
 from threefold.records import GateResult
@@ -75,7 +76,7 @@ def _read(answer: Any, gate: str, function: Callable[..., Any]) -> tuple[bool, f
         if not isfinite(value):
             return False, None, f"{gate} returned {value}, which is not a finite number"
         return True, value, f"{promise or gate}: {figure(value)}; the canvas sets no limit for it"
-    raise StepFailed(f"{gate} returned a {type(answer).__name__}", place_of(function), ANSWERS)
+    raise StepFailed(f"{gate} returned {kind_of(answer)}", place_of(function), ANSWERS)
 
 
 def _arguments(name: str, function: Callable[..., Any], available: Mapping[str, Any]) -> dict[str, Any]:

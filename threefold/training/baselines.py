@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from threefold.design.words import kind_of
 from threefold.errors import DataError, NotFound
 from threefold.records import TaskSpec
 
@@ -131,9 +132,7 @@ def _project(
     with faults(f"baseline {name!r}"):
         answer = project[name](frame.with_columns(pl.Series("_target", y)))
     if not isinstance(answer, pl.DataFrame):
-        raise DataError(
-            f"baseline {name!r} returned {type(answer).__name__}", place(project[name]), "return a Polars frame"
-        )
+        raise DataError(f"baseline {name!r} returned {kind_of(answer)}", place(project[name]), "return a Polars frame")
     return _read_answer(name, answer, frame, task, default, place(project[name]))
 
 
