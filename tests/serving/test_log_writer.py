@@ -58,13 +58,13 @@ def test_a_deleted_store_is_not_made_again_and_nothing_more_is_taken(root, write
     assert writer.problem
 
 
-def test_a_log_goes_on_in_the_store_that_took_the_place_of_a_renamed_one(root, writer):
+def test_a_log_is_taken_along_into_the_store_that_took_the_place_of_a_renamed_one(root, writer):
     keep(writer, "a")
     old = root.rename(root.with_name("renamed"))
     root.mkdir()
     writer.look()
     keep(writer, "b")
-    assert (kept(old / "log" / "demo"), kept(writer.folder)) == (1, 1)
+    assert (kept(old / "log" / "demo"), kept(writer.folder)) == (1, 2)
 
 
 def test_a_log_ingested_before_a_backup_is_not_ingested_again_after_it_is_restored(store):

@@ -142,23 +142,16 @@ class LogWriter:
         return told
 
     def _follow(self) -> None:
-        """Go on in the store that stands here now, with what was acknowledged and deleted with the one before.
-
-        A segment that was only renamed lies with its store, whole; it is ended there.
-        """
+        """Go on in the store that stands here now, with what was acknowledged into the one before."""
         if self._file >= 0 and not _same(self._file, self.folder / self._name):
             _make_folder(self.folder)
-            if os.fstat(self._file).st_nlink:
-                self._end()
-                logger.warning("%s: the store was moved away; the log goes on in a new segment", self.folder)
-            else:
-                self._take_along()
+            self._take_along()
         self._moved = False
 
     def _take_along(self) -> None:
-        """Write the deleted segment again, and go on in it.
+        """Write the segment again, and go on in it; where the old store was only renamed, it keeps its own.
 
-        It keeps its name: where the new store is a copy of the old one, what was ingested is not ingested again.
+        The name stays: where the new store is a copy of the old one, what was ingested is not ingested again.
         """
         old, known, data = self._file, self._known, _all_of(self._file, self._size)
         copy = _copy_of(self.folder / self._name, data)
