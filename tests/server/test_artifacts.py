@@ -109,6 +109,11 @@ def test_a_path_that_climbs_out_is_refused(door, path, method):
     assert answer.status_code == 400 and "Invalid path" in answer.text
 
 
+def test_a_wrong_path_is_answered_to_the_letter_as_mlflow_does(door):
+    answer = door.ask("GET", "//model-versions/get-artifact", params={"name": "m", "version": "1", "path": "../x"})
+    assert answer.json() == {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid path"}
+
+
 def test_a_folder_with_a_path_that_climbs_out_is_not_listed(door):
     for path in ("..", "/etc", "a/../..", "%2e%2e"):
         assert door.ask("GET", FILES, params={"path": path}).status_code == 400

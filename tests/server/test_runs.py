@@ -65,7 +65,8 @@ def test_a_batch_is_logged_whole_or_not_at_all(door, run):
 @pytest.mark.parametrize(
     ("route", "body", "said"),
     [
-        ("runs/log-metric", {"key": "m", "timestamp": 1}, "Missing value for required parameter 'value'"),
+        ("runs/log-metric", {"key": "m", "timestamp": 1}, "Missing value for required parameter 'value'. "),
+        ("runs/log-batch", {"metrics": [{"key": "mae", "value": 2.5}]}, 'Invalid value [{"key":"mae","value":2.5}]'),
         ("runs/log-metric", {"key": "m", "value": 1, "timestamp": 1, "step": "foo"}, 'Invalid value "foo"'),
         ("runs/log-metric", {"key": "k" * 251, "value": 1, "timestamp": 1}, "maximum length of 250"),
         ("runs/log-metric", {"key": "../up", "value": 1, "timestamp": 1}, "may be treated as files"),

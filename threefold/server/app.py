@@ -22,6 +22,7 @@ from threefold.store import Store
 
 # Of the API; what begins otherwise is a page.
 PREFIXES = ("/api/", "/ajax-api/", "/health", "/version", "/get-artifact", "/model-versions/get-artifact")
+SLIPS = tuple(f"/{prefix}" for prefix in PREFIXES)  # an address that ends with a slash, and a path behind it
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,14 +48,17 @@ class Server:
         """Answer one request."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(PREFIXES):
+        elif scope["type"] == "http" and scope["path"].startswith(PREFIXES + SLIPS):
             await self._answer(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            method, path = scope["method"], scope["path"]
+            method, path = (
+                scope["method"],
+                scope["path"].replace("//", "/", 1) if scope["path"][:2] == "//" else scope["path"],
+            )
             if path.startswith("/ajax-api/"):  # what MLflow's own pages call: the same routes
                 path = f"/{path[6:]}"
             found = self._table.find(method, path)

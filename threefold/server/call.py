@@ -56,7 +56,7 @@ class Call:
         if value is None:
             return default
         if not isinstance(value, str):
-            raise _wrong(name, value)
+            raise wrong(name, value)
         return value
 
     def need(self, name: str) -> str:
@@ -105,20 +105,20 @@ class Call:
             choices
         ):
             return choices[int(value) - 1]
-        raise _wrong(name, value, f"it is one of {', '.join(choices)}")
+        raise wrong(name, value, f"it is one of {', '.join(choices)}")
 
     def texts(self, name: str) -> list[str]:
         """A list of texts; empty where it is not given."""
         values = self._all(name)
         if not all(isinstance(value, str) for value in values):
-            raise _wrong(name, values)
+            raise wrong(name, values)
         return values
 
     def items(self, name: str) -> list[dict[str, Any]]:
         """A list of objects; empty where it is not given."""
         values = self._all(name)
         if not all(isinstance(value, dict) for value in values):
-            raise _wrong(name, self.args.get(name))
+            raise wrong(name, self.args.get(name))
         return values
 
     def given(self, name: str) -> bool:
@@ -134,7 +134,7 @@ class Call:
         if values is None:
             return []
         if not isinstance(values, list):
-            raise _wrong(name, values)
+            raise wrong(name, values)
         return values
 
 
@@ -150,7 +150,7 @@ def whole(value: Any, name: str) -> int:
     except (TypeError, ValueError):
         found = None
     if found is None or isinstance(value, bool) or not -LARGEST - 1 <= found <= LARGEST:
-        raise _wrong(name, value, "it is a whole number of 64 bits")
+        raise wrong(name, value, "it is a whole number of 64 bits")
     return found
 
 
@@ -159,9 +159,9 @@ def number(value: Any, name: str) -> float:
     try:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise _wrong(name, value, "it is a number") from None
+        raise wrong(name, value, "it is a number") from None
     if isinstance(value, bool):
-        raise _wrong(name, value, "it is a number")
+        raise wrong(name, value, "it is a number")
     return found
 
 
@@ -177,12 +177,13 @@ def sent(value: float) -> float | str:
 
 
 def shown(value: Any) -> str:
-    """A value as an error quotes it: JSON, cut where it is long."""
-    text = json.dumps(value, default=str)
+    """A value as an error quotes it: JSON without blanks, cut where it is long."""
+    text = json.dumps(value, default=str, sort_keys=True, separators=(",", ":"))
     return text if len(text) <= 500 else f"{text[:500]}..."
 
 
-def _wrong(name: str, value: Any, hint: str = "") -> ProtocolError:
+def wrong(name: str, value: Any, hint: str = "") -> ProtocolError:
+    """A field holds what it cannot hold."""
     said = f"Invalid value {shown(value)} for parameter '{name}' supplied"
     return invalid(said, "the request", hint or f"it came as {type(value).__name__}; see docs/tracking.md")
 

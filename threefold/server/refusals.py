@@ -41,11 +41,13 @@ class ProtocolError(ThreefoldError):
 
     Attributes:
         code: one of STATUS, as in "INVALID_PARAMETER_VALUE".
+        bare: the protocol prescribes the whole body: code and sentence, no word more.
     """
 
-    def __init__(self, code: str, what: str, where: str = "the request", do: str = DOCS) -> None:
+    def __init__(self, code: str, what: str, where: str = "the request", do: str = DOCS, *, bare: bool = False) -> None:
         super().__init__(what, where, do)
         self.code = code
+        self.bare = bare
 
 
 def invalid(what: str, where: str = "the request", do: str = DOCS) -> ProtocolError:
@@ -60,6 +62,11 @@ def code_of(error: ThreefoldError) -> str:
     return next(code for kind, code in _KINDS if isinstance(error, kind))
 
 
+def sentence_of(error: ThreefoldError) -> str:
+    """Our three parts in one text. MLflow's clients look for its own sentence in it, with its full stop."""
+    return f"{error.what.rstrip('.')}. Where: {error.where}. What to do: {error.do}"
+
+
 def refuse(error: Exception) -> tuple[int, bytes]:
     """Status and body that tell a client what went wrong. What nobody foresaw is logged with its trace."""
     if not isinstance(error, ThreefoldError):
@@ -69,7 +76,9 @@ def refuse(error: Exception) -> tuple[int, bytes]:
             "its output has the trace; please report it",
         )  # fmt: skip
     code = code_of(error)
+    if isinstance(error, ProtocolError) and error.bare:
+        return STATUS[code], msgspec.json.encode({"error_code": code, "message": error.what})
     said: dict[str, Any] = {
-        "error_code": code, "message": str(error), "what": error.what, "where": error.where, "do": error.do,
+        "error_code": code, "message": sentence_of(error), "what": error.what, "where": error.where, "do": error.do,
     }  # fmt: skip
     return STATUS[code], msgspec.json.encode(said)

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from threefold.server.call import Call
 from threefold.server.context import Context
+from threefold.server.mlflow.paths import safe
 from threefold.server.refusals import ProtocolError, invalid
 from threefold.server.routes import at_once, reading, streaming, writing
 from threefold.server.streams import respond
@@ -16,7 +17,7 @@ from threefold.server.transfer import give, take
 from threefold.store import Writer
 from threefold.store.tracking import files
 from threefold.store.tracking import reading as runs_reading
-from threefold.store.tracking.files import File, path_in, safe
+from threefold.store.tracking.files import File, path_in
 
 PAGE_UPLOAD = 10 * 1024 * 1024  # bytes that a page may send as a file of a run
 

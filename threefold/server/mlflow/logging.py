@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from threefold.server.call import Call, missing, number, whole
+from threefold.server.call import Call, missing, number, whole, wrong
 from threefold.server.mlflow.shapes import tags_in
 from threefold.server.refusals import ProtocolError, invalid
 from threefold.server.routes import writing
@@ -165,7 +165,10 @@ def _batch(call: Call) -> tuple[str, list[Point], list[tuple[str, str]], list[tu
 
 
 def _patient_batch(call: Call) -> tuple[str, list[Point], list[tuple[str, str]], list[tuple[str, str]]]:
-    points = [_point(item, f"metrics[{place}]") for place, item in enumerate(call.items("metrics"))]
+    metrics_given = call.items("metrics")
+    if any(item.get(field) is None for item in metrics_given for field in ("key", "value", "timestamp")):
+        raise wrong("metrics", metrics_given, "each has key, value and timestamp")
+    points = [_point(item, f"metrics[{place}]") for place, item in enumerate(metrics_given)]
     params = _named(call.items("params"), "params", checks.PARAM)
     return call.run_id(), points, params, _named(call.items("tags"), "tags", checks.TAG)
 

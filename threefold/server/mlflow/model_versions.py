@@ -15,6 +15,7 @@ from threefold.registry.models import PROMPT, Version
 from threefold.server.call import Call
 from threefold.server.context import Context
 from threefold.server.mlflow.experiments import page_size
+from threefold.server.mlflow.paths import safe
 from threefold.server.mlflow.shapes import paged, pairs, tags_in
 from threefold.server.refusals import ProtocolError, invalid
 from threefold.server.routes import reading, streaming, writing
@@ -22,7 +23,7 @@ from threefold.server.transfer import give
 from threefold.store import Writer
 from threefold.store.tracking import checks, files, logged_models
 from threefold.store.tracking import reading as runs_reading
-from threefold.store.tracking.files import path_in, safe
+from threefold.store.tracking.files import path_in
 from threefold.store.tracking.pages import offset_of, token_of
 from threefold.store.webhooks import notify
 

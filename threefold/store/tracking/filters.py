@@ -248,8 +248,12 @@ class _Reader:
 
     def refuse(self, expected: str = "a comparison such as metrics.loss < 0.1, joined by AND or OR") -> DataError:
         rest = self.text[self.begin :].strip()
-        said = f"Invalid clause(s) in filter string: '{rest}'" if rest else "Invalid filter string: it ends too early"
-        return DataError(f"{said} in {self.text!r}", f"the filter, letter {self.begin + 1}", f"write {expected}")
+        said = f"'{rest}'" if rest else "it ends too early,"
+        return DataError(
+            f"Invalid clause(s) in filter string: {said} in {self.text!r}",
+            f"the filter, letter {self.begin + 1}",
+            f"write {expected}",
+        )
 
     def either(self) -> Filter:
         parts = [self.all()]
@@ -324,7 +328,9 @@ class _Reader:
             raise self.refuse("a list in parentheses, as in ('a', 'b')")
         found: list[float | str] = []
         while not self.says(")"):
-            if self.word is None or self.says(","):
+            if self.word is None:
+                raise self.refuse("the list to its end")
+            if self.says(","):
                 raise self._ill(f"{beginning} a non-empty list of string values, but got ill-formed list")
             found.append(self.value())
             if not self.says(")") and not self.take(","):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from threefold.errors import DataError
 from threefold.store.tracking.filters import identifier
 
-_ORDER = re.compile(r"^\s*(?P<name>(?:`[^`]*`|\"[^\"]*\"|[^`\"\s])+(?:\s[\w ]*?)??)(?:\s+(?P<word>\S+))?\s*$")
+_ORDER = re.compile(r"\s*(?P<name>(?:`[^`]*`|\"[^\"]*\"|[^`\"\s])+)(?:\s+(?P<word>\S+))?\s*")
 
 
 def token_of(offset: int) -> str:
@@ -43,7 +43,7 @@ def ordering(clause: str, kinds: Sequence[str]) -> tuple[str, str, bool]:
     >>> ordering("metrics.loss DESC", ("metric",))
     ('metric', 'loss', False)
     """
-    found = _ORDER.match(clause)
+    found = _ORDER.fullmatch(clause)
     if found is None:
         raise _order_error(f"Invalid order_by clause '{clause}'. Could not be parsed")
     word = (found["word"] or "asc").lower()
