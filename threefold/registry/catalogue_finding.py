@@ -16,7 +16,6 @@ from threefold.store.tracking.pages import ordering
 
 _MODEL_ORDER = {
     "name": models.c.name, "timestamp": models.c.updated_ms, "last_updated_timestamp": models.c.updated_ms,
-    "creation_timestamp": models.c.created_ms,
 }  # fmt: skip
 _VERSION_TEXTS = {
     "name": model_versions.c.name,
@@ -141,4 +140,4 @@ def _keys(order: Sequence[str], columns: Mapping[str, object]) -> list[tuple[str
 
 
 def _unknown(name: str, known: Sequence[str]) -> DataError:
-    return DataError(f"Invalid attribute name: {name}", "the filter", f"it is one of {', '.join(known)}")
+    return DataError(f"Invalid attribute key '{name}' specified", "the filter", f"it is one of {', '.join(known)}")

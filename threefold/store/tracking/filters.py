@@ -314,10 +314,12 @@ class _Reader:
         if word is None or kind in ("sign", "mark"):
             raise self.refuse("a number, or a text in single quotes")
         quoted = word[0] in "'\"" and word[-1] == word[0] and len(word) > 1
+        if kind == "name" and word.lower() in ("true", "false", "null"):
+            raise self.refuse("a number, or a text in single quotes")
         if kind == "name" and not quoted:
             raise DataError(
-                f"Expected a quoted string value or a number; parameter value {word} is either not quoted or unidentified"
-                " quote types used", f"the filter, letter {self.begin + 1}", f"write '{word}'",
+                f"Parameter value is either not quoted or unidentified quote types used for string value {word}",
+                f"the filter, letter {self.begin + 1}", f"write '{word}'",
             )  # fmt: skip
         self.step()
         return float(word) if kind == "number" else word[1:-1].replace("''", "'")
