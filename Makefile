@@ -1,6 +1,5 @@
 # make demo     the whole story on a year of real data; sets itself up the first time
 # make test     everything the tests need, then all tests
-# make test-mlflow  the real MLflow client, in an environment of its own, against our server
 # make check    what CI runs beside the tests: format, lint, strict types, the order of the rooms
 # make docs     write docs/reference.md again from the code
 # make lock     write the locks again from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
@@ -16,13 +15,13 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --no-sources --universal --
 	--python-version 3.11 --generate-hashes --custom-compile-command "make lock" \
 	--overrides requirements/overrides.txt $(UPGRADE) pyproject.toml
 
-.PHONY: demo test browser test-mlflow check docs lock clean
+.PHONY: demo test browser check docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.ready-demo
 	@$(BIN)/threefold demo $(ARGS)
 
-test: .venv/.ready-dev browser
+test: .venv/.ready-dev .venv-mlflow/.ready browser
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 # The web pages are tested in Chromium. Where there is none and nobody may install one, those tests say so and are skipped.
@@ -34,9 +33,6 @@ browser:
 			apt-get -qq -y install --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 && exit 0; \
 	fi; \
 	echo "There is no Chromium: the tests of the pages in a browser will be skipped (apt-get install chromium)"
-
-test-mlflow: .venv/.ready-dev .venv-mlflow/.ready
-	@$(BIN)/python -m pytest -m mlflow tests/mlflow $(ARGS)
 
 .venv-mlflow/.ready: requirements/mlflow.lock
 	@echo "Installing the MLflow client that requirements/mlflow.lock names; this happens once"

@@ -37,7 +37,7 @@ def run(*words):
 
 @pytest.mark.mlflow
 @pytest.mark.slow
-@pytest.mark.skipif(PYTHON is None, reason="the environment of the MLflow client is made by `make test-mlflow`")
+@pytest.mark.skipif(PYTHON is None, reason="the environment of the MLflow client is made by `make test`")
 def test_everything_people_do_with_mlflow_works(address):
     flows = re.findall(r"^def (\w+)\(client\)", (HERE / "flows.py").read_text(), re.MULTILINE)
     assert set(flows) <= set(run(PYTHON, str(HERE / "flows.py"), address).splitlines())
