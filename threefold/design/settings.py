@@ -53,6 +53,7 @@ TABLE = (
     Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
     Entry("up_port", "5000", "whole", "TCP port of `threefold up`, 0 to 65535; 0 takes a free one."),
     Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
+    Entry("openlineage", "", "text", "Where runs are told as OpenLineage events: a file, or a URL; empty: nowhere."),
     Entry("separate_approvals", "0", "switch", "1: who trained or registered a version may not approve it; always so where the canvas says risk: high."),
     Entry("grace_days", "30", "whole", "Days for which what was deleted can be restored; after them `store gc` may remove it."),
     Entry("unused_days", "1", "whole", "Days for which an object stays that nothing refers to; `store gc` removes it after them."),
