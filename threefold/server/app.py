@@ -14,6 +14,7 @@ from threefold.server import api, mlflow, pages
 from threefold.server.call import Call
 from threefold.server.context import Context
 from threefold.server.delivering import Courier
+from threefold.server.notary import Notary
 from threefold.server.refusals import ProtocolError, refuse
 from threefold.server.routes import Endpoint, Table
 from threefold.server.senders import check_sender
@@ -113,9 +114,10 @@ class Server:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                courier = Courier(self.context.store, self.context.queue)
+                courier, notary = Courier(self.context.store, self.context.queue), Notary(self.context.store)
                 await send({"type": "lifespan.startup.complete"})
             else:
+                notary.close()
                 courier.close()
                 self.context.close()
                 await send({"type": "lifespan.shutdown.complete"})
