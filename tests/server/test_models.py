@@ -146,3 +146,12 @@ def test_a_version_of_a_client_stands_beside_our_own(door, store, model, version
 
     version()
     assert versions.get(store, model, 1).status == "candidate"
+
+
+def test_an_order_that_means_nothing_is_refused(door):
+    for route, order, said in (
+        ("registered-models/search", "creation_timestamp", "Invalid order by key 'creation_timestamp' specified."),
+        ("model-versions/search", "run_id", "Invalid attribute key 'run_id' specified."),
+        ("model-versions/search", "name DESC twice", "Invalid order_by clause 'name DESC twice'"),
+    ):
+        assert said in door.refused("GET", route, order_by=order)[1]

@@ -131,12 +131,17 @@ def _keys(order: Sequence[str], columns: Mapping[str, object]) -> list[tuple[str
         kind, name, ascending = ordering(clause, ("attribute",))
         if kind != "attribute" or name not in columns:
             raise DataError(
-                f"Invalid order by key '{name}' specified", "order_by", f"it is one of {', '.join(columns)}"
+                f"Invalid {_said(columns)} '{name}' specified", "order_by", f"it is one of {', '.join(columns)}"
             )
         if any(other == name for other, _ in found):
             raise DataError(f"`order_by` contains duplicate fields: {list(order)}", "order_by", "name each once")
         found.append((name, ascending))
     return found
+
+
+def _said(columns: Mapping[str, object]) -> str:
+    """MLflow's words for what one orders by differ between its two searches, and its clients look for them."""
+    return "attribute key" if "version_number" in columns else "order by key"
 
 
 def _unknown(name: str, known: Sequence[str]) -> DataError:
