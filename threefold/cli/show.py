@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from rich.console import Console
+from rich.rule import Rule
 
 from threefold.cli.printing import size
 from threefold.cli.progress import StepProgress
@@ -38,6 +39,7 @@ MARK = ".threefold-demo"  # lies in a folder that a demo made, and that the next
 FIRST_MONTH = 4
 TRAINED_ON = datetime(2013, FIRST_MONTH, 1)  # the first model knows January to March
 SINGLE_REQUESTS = 300
+PAGE = 100  # letters
 
 LEAKING = '''
 
@@ -115,10 +117,15 @@ class Show:
     def chapter(self, number: int, title: str) -> Iterator[None]:
         """A heading, and the time that passed below it."""
         self.console.print()
-        self.console.rule(f"[bold]{number}. {title}", align="left", style="dim")
+        self.heading(f"{number}. {title}")
         began = time.perf_counter()
         yield
         self.stages.append(Stage(title, time.perf_counter() - began))
+
+    def heading(self, title: str) -> None:
+        """A title on a line as wide as a page; what is written into a file has no width of its own."""
+        rule = Rule(f"[bold]{title}", align="left", style="dim")
+        self.console.print(rule, width=min(self.console.width, PAGE))
 
     def say(self, text: str, *, cut: bool = False) -> None:
         """One line of the story; `cut` shortens it to the width of the terminal."""
@@ -308,7 +315,7 @@ class Show:
         report = self.folder / "report.html"
         report.write_text(render_report(story), encoding="utf-8")
         self.console.print()
-        self.console.rule("[bold]Done", align="left", style="dim")
+        self.heading("Done")
         for stage in self.stages:
             self.say(f"{stage.seconds:7.1f} s  {stage.name}")
         self.say(f"{time.perf_counter() - began:7.1f} s  in all")
