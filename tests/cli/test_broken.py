@@ -30,7 +30,7 @@ def test_what_is_released_can_be_operated_while_the_folder_is_broken(released, n
         called = released.call(*words)
         assert called.code == 0, (words, called.err)
         assert ("threefold.yaml has " in called.err) is warned, words
-    for words in (("events", "verify"), ("runs", "list"), ("events", "list")):
+    for words in (("audit", "verify"), ("runs", "list"), ("audit", "list")):
         assert released.call(*words).code == 0, words
     serving = released.start("serve", "--port", "0")
     assert serving.stdout is not None
