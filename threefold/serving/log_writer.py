@@ -18,6 +18,7 @@ import msgspec
 
 from threefold.errors import StoreError
 from threefold.serving.journal import HEADER, MAGIC, SUFFIX, Columns, Feedback, Inference, Refusal, lock
+from threefold.store.pieces import write_all
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 SPARE_BYTES = 1024 * 1024  # a disk with less than this is full: the next requests would find it so
@@ -112,7 +113,7 @@ class LogWriter:
         file = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
             lock(file)
-            _write_all(file, begin)
+            write_all(file, begin)
         except OSError:
             os.close(file)
             (self.folder / name).unlink(missing_ok=True)
@@ -122,7 +123,7 @@ class LogWriter:
     def _append(self, kind: bytes, payload: bytes) -> None:
         frame = HEADER.pack(len(payload), zlib.crc32(payload), kind) + payload
         try:
-            _write_all(self._file, frame)
+            write_all(self._file, frame)
         except OSError as error:
             self._take_back()
             raise self._failed(error) from error
@@ -209,7 +210,7 @@ def _copy_of(path: Path, data: bytes) -> int | None:
         lock(file)
         there = _all_of(file, os.fstat(file).st_size)
         if data.startswith(there) and _same(file, path):  # not ingested and removed in the meantime
-            _write_all(file, data[len(there) :])
+            write_all(file, data[len(there) :])
             return file
     except OSError:
         os.close(file)
@@ -230,13 +231,6 @@ def _all_of(file: int, size: int) -> bytes:
         parts.append(part)
         at += len(part)
     return b"".join(parts)
-
-
-def _write_all(file: int, data: bytes) -> None:
-    written = os.write(file, data)
-    while written < len(data):  # a nearly full disk takes a part first and refuses the rest
-        data = data[written:]
-        written = os.write(file, data)
 
 
 def _disk_error(why: str | None, folder: Path) -> StoreError:

@@ -17,9 +17,9 @@ from threefold.errors import Conflict, StoreError
 from threefold.store import copying, schema
 from threefold.store.backup import VERSION, Archived
 from threefold.store.objects import Objects, open_objects
+from threefold.store.pieces import pieces_of
 from threefold.store.store import OBJECTS, Store
 
-PIECE = 1 << 20
 BROKEN = "take another backup; nothing was changed"
 
 Progress = Callable[[str, int, int], None]
@@ -108,7 +108,7 @@ def _unpack(file: Path, half: Path, objects: Objects, progress: Progress) -> Arc
                     said = json.loads(content.read())
                     index = Archived(**{**said, "missing": tuple(said["missing"])})
                 elif member.name.startswith("objects/"):
-                    digest, size = objects.put_stream(_pieces(content))
+                    digest, size = objects.put_stream(pieces_of(content))
                     if f"objects/{digest}" != member.name:
                         raise _broken(file, f"object {member.name[8:20]} does not match its digest")
                     kept.append(size)
@@ -134,11 +134,6 @@ def _require_known(file: Path, name: str, data: bytes) -> None:
         raise StoreError("the backup was made by a newer Threefold", str(file), "install the newer Threefold")
 
 
-def _pieces(content: IO[bytes]) -> Iterator[bytes]:
-    while data := content.read(PIECE):
-        yield data
-
-
 def _lay_out(member: tarfile.TarInfo, content: IO[bytes], half: Path, file: Path) -> str:
     name = PurePosixPath(member.name)
     parts = name.parts[1:] if name.parts[0] == "files" else name.parts
@@ -148,7 +143,7 @@ def _lay_out(member: tarfile.TarInfo, content: IO[bytes], half: Path, file: Path
     target.parent.mkdir(parents=True, exist_ok=True)
     seen = hashlib.sha256()
     with target.open("wb") as out:
-        for data in _pieces(content):
+        for data in pieces_of(content):
             seen.update(data)
             out.write(data)
     target.chmod(member.mode & 0o777)

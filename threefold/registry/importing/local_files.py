@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from threefold.registry.importing.history import Files
+from threefold.store.pieces import pieces_at
 
-PIECE = 1 << 20
 PROXIED = "mlflow-artifacts:"
 LEVELS = 3  # artifacts, run, experiment: what lies below mlruns
 
@@ -43,10 +42,4 @@ def _walk(folder: Path) -> Files:
     inside = folder.resolve()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.resolve().is_relative_to(inside):
-            yield path.relative_to(folder).as_posix(), _pieces(path)
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
+            yield path.relative_to(folder).as_posix(), pieces_at(path)

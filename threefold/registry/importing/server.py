@@ -11,7 +11,8 @@ import httpx
 from threefold.errors import DataError, NotFound
 from threefold.registry.importing.database import model_id_of
 from threefold.registry.importing.history import Experiment, Files, LoggedModel, Model, Run, Version, as_logged
-from threefold.registry.importing.local_files import PIECE, PROXIED
+from threefold.registry.importing.local_files import PROXIED
+from threefold.store.pieces import PIECE_BYTES
 from threefold.store.tracking.metrics import Point
 from threefold.store.tracking.reading import DatasetUse
 
@@ -140,7 +141,7 @@ class ServerHistory:
                     raise DataError(
                         f"the file {path} was answered with {answer.status_code}", self.name, "see its output"
                     )
-                yield from answer.iter_bytes(PIECE)
+                yield from answer.iter_bytes(PIECE_BYTES)
         except httpx.HTTPError as error:
             raise self._away(error) from error
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-PIECE_BYTES = 1 << 20  # what a stream hands over at once
-
 
 def digest_of(data: bytes) -> str:
     """The sha256 of some bytes, hex."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from threefold.errors import NotFound, StoreError
-from threefold.store.objects.base import PIECE_BYTES, Growing, Objects, digest_of
+from threefold.store.objects.base import Growing, Objects, digest_of
 from threefold.store.objects.growing import GrowingFile, sweep
+from threefold.store.pieces import PIECE_BYTES
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threefold.store.objects.base import PIECE_BYTES, Growing, Objects, digest_of
+from threefold.store.objects.base import Growing, Objects, digest_of
 from threefold.store.objects.growing import GrowingFile, disk_error, sweep
+from threefold.store.pieces import pieces_of
 
 try:
     import fcntl
@@ -139,8 +140,7 @@ class LocalObjects(Objects):
         try:
             with self.path(digest).open("rb") as file:
                 file.seek(start)
-                while piece := file.read(PIECE_BYTES):
-                    yield piece
+                yield from pieces_of(file)
         except FileNotFoundError:
             raise self._missing(digest) from None
 

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from threefold.errors import DataError
-from threefold.store.recorder.shipping import Unreachable, _pieces
+from threefold.store.pieces import pieces_at
+from threefold.store.recorder.shipping import Unreachable
 from threefold.store.recorder.taking import Numbered
 
 PATH = "/api/threefold/spool"
@@ -29,7 +30,7 @@ class HttpTarget:
     def send_file(self, digest: str, path: Path) -> None:
         """See Target."""
         if not self._ask("GET", f"{PATH}/files/{digest}")["here"]:
-            self._ask("PUT", f"{PATH}/files/{digest}", content=_pieces(path))
+            self._ask("PUT", f"{PATH}/files/{digest}", content=pieces_at(path))
 
     def send(self, run_id: str, records: Numbered) -> int:
         """See Target."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from threefold.errors import StoreError, ThreefoldError
+from threefold.store.pieces import pieces_at
 from threefold.store.recorder import spool, taking
 from threefold.store.store import Store
 
@@ -65,7 +66,7 @@ class StoreTarget:
     def send_file(self, digest: str, path: Path) -> None:
         """See Target."""
         if not self.store.objects.has(digest):
-            self.store.objects.put_stream(_pieces(path))
+            self.store.objects.put_stream(pieces_at(path))
 
     def send(self, run_id: str, records: taking.Numbered) -> int:
         """See Target."""
@@ -191,9 +192,3 @@ def _batch(folder: Path, known: int) -> list[tuple[int, dict[str, Any]]]:
         if len(found) == BATCH:
             break
     return found
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(spool.PIECE):
-            yield piece

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from threefold.errors import StoreError
+from threefold.store.pieces import pieces_at, write_all
 from threefold.store.recorder.console import NAME
 
 try:
@@ -25,7 +26,6 @@ except ImportError:  # Windows has no flock: there nobody else may deliver a spo
     fcntl = None  # type: ignore[assignment]  # the name stays, without its functions
 
 LINES = "records.jsonl"
-PIECE = 1 << 20
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -59,7 +59,7 @@ class Spool:
         data = _encode(record) + b"\n"
         with self._lock:
             try:
-                _write_all(self._file, data)
+                write_all(self._file, data)
             except OSError as error:
                 os.ftruncate(self._file, self._size)
                 raise _disk_error(error, self.folder) from error
@@ -73,7 +73,7 @@ class Spool:
         hasher, size = hashlib.sha256(), 0
         try:
             with half.open("wb") as target:
-                for piece in _pieces(source):
+                for piece in (source,) if isinstance(source, bytes) else pieces_at(source):
                     hasher.update(piece)
                     size += target.write(piece)
                 target.flush()
@@ -141,22 +141,6 @@ def _held(file: Path) -> bool:
         except OSError:
             return True
     return False
-
-
-def _pieces(source: Path | bytes) -> Iterator[bytes]:
-    if isinstance(source, bytes):
-        yield source
-        return
-    with source.open("rb") as file:
-        while piece := file.read(PIECE):
-            yield piece
-
-
-def _write_all(file: int, data: bytes) -> None:
-    written = os.write(file, data)
-    while written < len(data):
-        data = data[written:]
-        written = os.write(file, data)
 
 
 def _disk_error(error: OSError, folder: Path) -> StoreError:
