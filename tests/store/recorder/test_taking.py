@@ -57,6 +57,24 @@ def test_a_torn_last_line_was_never_acknowledged_and_is_cut_off(tmp_path: Path) 
     again.close()
 
 
+def test_a_reader_goes_on_where_it_was_and_waits_for_whole_lines(tmp_path: Path) -> None:
+    mine = spool.Spool(tmp_path / "run")
+    mine.add(START)
+    reader = spool.Reader(tmp_path / "run")
+    assert [number for number, _ in reader.after(0, 10)] == [1]
+    assert reader.after(1, 10) == []
+    with (tmp_path / "run" / spool.LINES).open("ab") as file:
+        file.write(b'{"is": "metr')
+        file.flush()
+        assert reader.after(1, 10) == []
+        file.write(b'ics"}\n')
+    mine.add(metric(1))
+    assert [record["is"] for _, record in reader.after(1, 1)] == ["metrics"]
+    assert [number for number, _ in reader.after(2, 10)] == [3]
+    reader.close()
+    mine.close()
+
+
 def test_a_spool_belongs_to_the_process_that_writes_it(tmp_path: Path) -> None:
     mine = spool.Spool(tmp_path / "run")
     assert spool.waiting(tmp_path) == []

@@ -6,9 +6,10 @@ import logging
 import random
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from threefold.errors import StoreError, ThreefoldError
 from threefold.store.pieces import pieces_at
@@ -89,6 +90,7 @@ class Shipper:
         self.folder = folder
         self.target = target
         self.problem: ThreefoldError | None = None
+        self._reader = spool.Reader(folder)
         self._news, self._ending = threading.Event(), threading.Event()
         self._moved = threading.Condition()
         self._shipped = 0
@@ -110,6 +112,7 @@ class Shipper:
         self._ending.set()
         self._news.set()
         self._thread.join()
+        self._reader.close()
 
     def _work(self) -> None:
         patience = PATIENCE_S[0]
@@ -117,7 +120,7 @@ class Shipper:
             self._news.wait()
             self._news.clear()
             try:
-                self._shipped = max(self._shipped, deliver(self.folder, self.target, self._shipped, self._arrived))
+                self._shipped = max(self._shipped, deliver(self._reader, self.target, self._shipped, self._arrived))
                 self.problem, patience = None, PATIENCE_S[0]
                 self._ending.wait(QUIET_S)
             except ThreefoldError as error:
@@ -137,7 +140,7 @@ class Shipper:
             self._moved.notify_all()
 
 
-def deliver(folder: Path, target: Target, known: int = 0, arrived: Callable[[int], None] | None = None) -> int:
+def deliver(reader: spool.Reader, target: Target, known: int = 0, arrived: Callable[[int], None] | None = None) -> int:
     """Bring everything that lies in a spool; returns how many of its records are there.
 
     Args:
@@ -146,9 +149,9 @@ def deliver(folder: Path, target: Target, known: int = 0, arrived: Callable[[int
     Raises:
         ThreefoldError: the target cannot be reached, or does not take a record; what arrived until then is there.
     """
-    run_id = folder.name
+    folder, run_id = reader.folder, reader.folder.name
     known = known or target.taken(run_id)
-    while batch := _batch(folder, known):
+    while batch := reader.after(known, BATCH):
         for _, record in batch:
             if record["is"] == "file":
                 target.send_file(record["digest"], folder / record["digest"])
@@ -178,17 +181,9 @@ def _deliver_left(folder: Path, target: Target) -> Left:
     records, problem = 0, None
     try:
         records = spool.end_for(folder)
-        deliver(folder, target)
+        with closing(spool.Reader(folder)) as reader:
+            deliver(reader, target)
         spool.remove(folder)
     except ThreefoldError as error:
         problem = error
     return Left(folder.name, records, problem)
-
-
-def _batch(folder: Path, known: int) -> list[tuple[int, dict[str, Any]]]:
-    found = []
-    for entry in spool.lines(folder, known):
-        found.append(entry)
-        if len(found) == BATCH:
-            break
-    return found

@@ -97,11 +97,48 @@ class Spool:
         return whole
 
 
-def lines(folder: Path, after: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The whole records of a spool behind a number, each with its own."""
+class Reader:
+    """Goes through the records of a spool as it grows; what was passed once is not read again.
+
+    Attributes:
+        folder: the run's own; it is named by the run's id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file = (folder / LINES).open("rb")
+        self._number = self._at = 0  # records passed, and where the next one begins
+
+    def after(self, known: int, most: int) -> list[tuple[int, dict[str, Any]]]:
+        """The next whole records behind a number, each with its own.
+
+        Args:
+            known: never less than in the call before.
+            most: how many at the most.
+        """
+        self._file.seek(self._at)
+        while self._number < known:
+            self._file.readline()
+            self._number += 1
+        self._at = self._file.tell()
+        found = []
+        for number in range(known + 1, known + most + 1):
+            line = self._file.readline()
+            if not line.endswith(b"\n"):
+                break
+            found.append((number, _decode(line)))
+        return found
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+
+def lines(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The whole records of a spool, each with its number."""
     with (folder / LINES).open("rb") as file:
         for number, line in enumerate(file, 1):
-            if number > after and line.endswith(b"\n"):
+            if line.endswith(b"\n"):
                 yield number, _decode(line)
 
 
