@@ -14,6 +14,7 @@ from threefold.server.refusals import ProtocolError, invalid
 from threefold.server.routes import writing
 from threefold.store import Writer
 from threefold.store.tracking import checks, inputs, lifecycle, metrics, model_metrics
+from threefold.store.tracking import runs as tracked
 from threefold.store.tracking.metrics import Point
 from threefold.store.tracking.reading import DatasetUse
 
@@ -141,7 +142,7 @@ def log_model(tx: Writer, call: Call) -> dict[str, Any]:
         for key in ("run_id", "artifact_path", "utc_time_created", "flavors", "model_uuid")
         if key in model
     }
-    lifecycle.put_tags(tx.connection, run.number, {LOGGED_MODELS: json.dumps([*known, kept])})
+    tracked.set_tags(tx.connection, run.number, {LOGGED_MODELS: json.dumps([*known, kept])})
     return {}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +19,7 @@ from threefold.store.schema import run_tags, runs
 from threefold.store.store import Writer
 from threefold.store.tracking import experiments, files, metrics
 from threefold.store.tracking import runs as tracked
+from threefold.store.tracking.lifecycle import NAME, PARENT, moment
 
 TAKEN = "threefold.spooled"  # the tag that says how many records of the run's spool are in the catalogue
 Record = Mapping[str, Any]
@@ -65,14 +65,14 @@ def _start(tx: Writer, run_id: str, record: Record, _objects: Objects) -> None:
     number = experiments.of_project(tx.connection, record["experiment"])
     row = {
         "id": run_id, "experiment_id": number, "parent_id": record.get("parent"), "kind": "tracked",
-        "name": record["name"], "user": record["user"], "status": "running", "started_at": _moment(record["at_ms"]),
+        "name": record["name"], "user": record["user"], "status": "running", "started_at": moment(record["at_ms"]),
         "artifact_root": f"{experiments.ROOT}{number}/{run_id}/artifacts", "code": record["code"],
         "host": record["host"], "pid": 0,
     }  # fmt: skip
     run = tracked.insert_run(tx.connection, row)
-    tags = {"mlflow.runName": record["name"], "mlflow.user": record["user"]}
+    tags = {NAME: record["name"], "mlflow.user": record["user"]}
     if record.get("parent"):
-        tags["mlflow.parentRunId"] = record["parent"]
+        tags[PARENT] = record["parent"]
     tracked.set_tags(tx.connection, run, tags)
     body = {"project": record["experiment"], "kind": "tracked", "name": record["name"]}
     tx.event("run.started", f"run {run_id}", body)
@@ -104,7 +104,7 @@ def _file(tx: Writer, run_id: str, record: Record, objects: Objects) -> None:
 
 
 def _end(tx: Writer, run_id: str, record: Record, _objects: Objects) -> None:
-    values = {"status": record["status"], "ended_at": _moment(record["at_ms"]), "error": record.get("error")}
+    values = {"status": record["status"], "ended_at": moment(record["at_ms"]), "error": record.get("error")}
     tx.execute(update(runs).where(runs.c.id == run_id).values(**values))
     tx.event(f"run.{record['status']}", f"run {run_id}", {"error": record["error"]} if record.get("error") else {})
 
@@ -122,7 +122,3 @@ _TAKERS: dict[str, Callable[[Writer, str, Record, Objects], None]] = {
     "file": _file,
     "end": _end,
 }
-
-
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="microseconds")

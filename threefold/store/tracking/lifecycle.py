@@ -14,8 +14,8 @@ from threefold.errors import DataError, NotFound
 from threefold.store.schema import params, run_tags, runs
 from threefold.store.store import Writer, new_id
 from threefold.store.tracking import experiments
+from threefold.store.tracking import runs as tracked
 from threefold.store.tracking.checks import RUN_NAME, USER, check_length
-from threefold.store.tracking.runs import insert_run
 
 NAME, PARENT, COMMIT = "mlflow.runName", "mlflow.parentRunId", "mlflow.source.git.commit"
 _FIRST = [
@@ -110,7 +110,7 @@ def create(
     }  # fmt: skip
     if row["parent_id"] and len(tags[PARENT]) > 32:
         row["parent_id"] = None  # no run of this store; the tag keeps it
-    number = insert_run(tx.connection, row)
+    number = tracked.insert_run(tx.connection, row)
     tx.execute(insert(run_tags), [{"run": number, "name": key, "value": value} for key, value in tags.items()])
     tx.event("run.started", f"run {run_id}", {"experiment": home.name, "kind": "tracked", "name": name})
     return run_id
@@ -144,7 +144,7 @@ def change(
     if name:
         check_length(name, RUN_NAME, "run_name")
         values["name"] = name
-        put_tags(tx.connection, key.number, {NAME: name})
+        tracked.set_tags(tx.connection, key.number, {NAME: name})
     if values:
         tx.execute(update(runs).where(runs.c.number == key.number).values(**values))
     if status is not None and status != "running":
@@ -187,15 +187,7 @@ def set_tags(connection: Connection, run: int, values: Mapping[str, str]) -> Non
         connection.execute(update(runs).where(runs.c.number == run).values(name=values[NAME]))
     if len(values.get(PARENT, " " * 33)) <= 32:
         connection.execute(update(runs).where(runs.c.number == run).values(parent_id=values[PARENT] or None))
-    put_tags(connection, run, values)
-
-
-def put_tags(connection: Connection, run: int, values: Mapping[str, str]) -> None:
-    """Write tags of a run as they are."""
-    if not values:
-        return
-    connection.execute(delete(run_tags).where(run_tags.c.run == run, run_tags.c.name.in_(list(values))))
-    connection.execute(insert(run_tags), [{"run": run, "name": name, "value": value} for name, value in values.items()])
+    tracked.set_tags(connection, run, values)
 
 
 def tag_of(connection: Connection, run: int, name: str) -> str | None:
