@@ -6,6 +6,7 @@ from threefold.errors import NotFound, Refused
 from threefold.records import utc_now
 from threefold.registry import approvals, deletion, holds, releases, versions
 from threefold.serving import routing
+from threefold.store import purge
 
 MONTH = timedelta(days=30)
 
@@ -61,28 +62,39 @@ def test_the_aliases_of_a_deleted_version_end(two):
     assert versions.aliases(two, "demo") == {}
 
 
+def due(store, at):
+    """What `store gc` would remove for good at a moment, a month after it was deleted."""
+    with store.read() as connection:
+        return purge.doomed(connection, (at - MONTH).isoformat())
+
+
+def purge_all(store):
+    with store.write() as tx:
+        purge.purge(tx, purge.doomed(tx.connection, (utc_now() + MONTH).isoformat()))
+
+
 def test_only_what_was_deleted_long_ago_is_due_and_held_things_are_marked(two):
     deletion.delete(two, "demo", 1, "old")
-    assert deletion.deleted(two, MONTH, utc_now()) == ()
-    (due,) = deletion.deleted(two, MONTH, utc_now() + MONTH)
-    assert (due.subject, due.held) == ("model demo/1", False)
+    assert due(two, utc_now()) == purge.Doomed()
+    found = due(two, utc_now() + MONTH)
+    assert (found.subjects, found.held) == (("model demo/1",), ())
     holds.add(two, "model demo", "audit")
-    assert deletion.deleted(two, MONTH, utc_now() + MONTH)[0].held
+    found = due(two, utc_now() + MONTH)
+    assert (found.subjects, found.held) == ((), ("model demo/1",))
 
 
 def test_a_purged_version_is_gone_for_good_and_a_held_one_stays(two):
     deletion.delete(two, "demo", 1, "old")
     holds.add(two, "model demo/1", "audit")
-    with pytest.raises(Refused, match="audit"), two.write() as tx:
-        deletion.purge(tx, "demo", 1)
+    purge_all(two)
+    deletion.restore(two, "demo", 1, "it was held, so it is there")
     holds.release(two, "model demo/1", "over")
-    with two.write() as tx:
-        deletion.purge(tx, "demo", 1)
+    deletion.delete(two, "demo", 1, "old")
+    purge_all(two)
     with pytest.raises(NotFound):
         deletion.restore(two, "demo", 1, "too late")
 
 
 def test_what_was_not_deleted_cannot_be_purged(two):
-    with two.write() as tx:
-        deletion.purge(tx, "demo", 1)
+    purge_all(two)
     assert versions.get(two, "demo", 1).number == 1

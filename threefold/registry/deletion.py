@@ -1,28 +1,14 @@
-"""Deletion with a time of grace: gone from every list at once, gone for good only when its days are over."""
+"""Deletion with a time of grace: gone from every list at once, gone for good only when `store gc` finds its days over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-
 from sqlalchemy import ColumnElement, Connection, select, update
-from sqlalchemy import delete as delete_rows
 
 from threefold.errors import NotFound, Refused
 from threefold.records import Routing, from_plain
 from threefold.registry import holds, versions
-from threefold.store import Store, Writer
-from threefold.store.schema import aliases, endpoints, experiments, logged_models, model_versions, runs, version_tags
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """Something that was deleted, and can be restored until somebody purges it."""
-
-    subject: str  # "model churn/3", "run <id>", "logged model m-…", "experiment 4"
-    deleted_at: datetime
-    held: bool  # a hold forbids to purge it
+from threefold.store import Store
+from threefold.store.schema import aliases, endpoints, model_versions
 
 
 def delete(store: Store, name: str, number: int, reason: str) -> None:
@@ -80,38 +66,6 @@ def require_idle(connection: Connection, name: str, number: int) -> None:
                 f"version {number} {does} behind {routing.endpoint!r}", versions.subject(name, number),
                 "release another version first",
             )  # fmt: skip
-
-
-def deleted(store: Store, grace: timedelta, now: datetime) -> tuple[Deleted, ...]:
-    """Everything that was deleted longer ago than the grace, oldest first; with no grace at all, everything deleted.
-
-    For `store gc`: what is not held may be purged.
-    """
-    until = (now - grace).isoformat()
-    with store.read() as connection:
-        held = holds.held(connection)
-        found = [
-            Deleted(subject, datetime.fromisoformat(at), holds.covers(held, subject))
-            for subject, at in _deleted_rows(connection, until)
-        ]
-    return tuple(sorted(found, key=lambda one: one.deleted_at))
-
-
-def purge(tx: Writer, name: str, number: int) -> None:
-    """Remove the row of a deleted version for good; its number never comes back. Raises Refused where it is held."""
-    holds.require_free(tx.connection, versions.subject(name, number))
-    tx.execute(delete_rows(version_tags).where(version_tags.c.name == name, version_tags.c.number == number))
-    tx.execute(delete_rows(model_versions).where(*_row(name, number), model_versions.c.deleted_at.is_not(None)))
-    tx.event("model.purged", versions.subject(name, number))
-
-
-def _deleted_rows(connection: Connection, until: str) -> Iterator[tuple[str, str]]:
-    gone = select(model_versions).where(model_versions.c.deleted_at <= until)
-    for row in connection.execute(gone):
-        yield versions.subject(row.name, row.number), row.deleted_at
-    for kind, table in (("run", runs), ("logged model", logged_models), ("experiment", experiments)):
-        for row in connection.execute(select(table.c.id, table.c.deleted_at).where(table.c.deleted_at <= until)):
-            yield f"{kind} {row.id}", row.deleted_at
 
 
 def _row(name: str, number: int) -> tuple[ColumnElement[bool], ...]:

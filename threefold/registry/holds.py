@@ -77,20 +77,6 @@ def list_holds(store: Store, *, ended: bool = False) -> tuple[Hold, ...]:
         return tuple(_hold(row) for row in connection.execute(query))
 
 
-def held(connection: Connection) -> frozenset[str]:
-    """The subjects that are held now."""
-    return frozenset(connection.scalars(select(holds.c.subject).where(holds.c.released_at.is_(None))))
-
-
-def covers(subjects: frozenset[str], subject: str) -> bool:
-    """Whether one of the held subjects is this one, or the model it is a version of.
-
-    >>> covers(frozenset({"model churn"}), "model churn/3")
-    True
-    """
-    return subject in subjects or subject.rpartition("/")[0] in subjects
-
-
 def require_free(connection: Connection, subject: str) -> None:
     """Say no to deleting something that is held. Raises Refused with the reason of the hold."""
     model = subject.rpartition("/")[0]
