@@ -87,18 +87,21 @@ def bring(store: Store, history: History, *, on_run: Callable[[int, int], None] 
     """Bring a whole history.
 
     Args:
-        on_run: told after each run how many of how many are done.
+        on_run: told after each run how many are done, of how many that were found so far.
     """
     report = Report(history.name)
     homes = [(one, _experiment(store, one, report)) for one in history.experiments()]
-    waiting = [(one, home, run_id) for one, home in homes for run_id in history.run_ids(one)]
     for one, home in homes:
         for model in history.logged_models(one):
             _logged_model(store, history, home, model, report)
-    for done, (one, home, run_id) in enumerate(waiting, 1):
-        _run(store, history, one, home, run_id, report)
-        if on_run is not None:
-            on_run(done, len(waiting))
+    found = 0
+    for one, home in homes:
+        run_ids = history.run_ids(one)
+        found += len(run_ids)
+        for run_id in run_ids:
+            _run(store, history, one, home, run_id, report)
+            if on_run is not None:
+                on_run(report.runs + report.known_runs, found)
     for registered in history.models():
         _model(store, registered, report)
     with store.write() as tx:

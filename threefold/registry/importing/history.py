@@ -103,7 +103,7 @@ class History(Protocol):
         ...
 
     def run_ids(self, experiment: Experiment) -> list[str]:
-        """The ids of its runs, deleted ones too."""
+        """The ids of its runs, deleted ones too. They are asked for, one after the other, before those of the next."""
         ...
 
     def run(self, experiment: Experiment, run_id: str) -> Run:
