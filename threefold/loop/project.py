@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from threefold.design.canvas import Canvas
 from threefold.design.code import ProjectCode, load_code
-from threefold.design.reading import load
+from threefold.design.reading import FILE, load
 from threefold.design.settings import value_of
 from threefold.errors import CanvasError, Conflict
 from threefold.store import Store
@@ -57,9 +57,19 @@ class Project:
 def find_root(start: Path) -> Path:
     """The nearest folder at or above `start` that holds a canvas; `start` itself where there is none."""
     for folder in (start, *start.parents):
-        if (folder / "threefold.yaml").is_file():
+        if (folder / FILE).is_file():
             return folder
     return start
+
+
+def surroundings(start: Path) -> tuple[Path, Canvas | None]:
+    """The root around a folder and the canvas in it; None where there is no project, and the settings' defaults hold.
+
+    Raises:
+        CanvasError: there is a canvas, and it cannot be used.
+    """
+    root = find_root(start.resolve())
+    return root, load(root) if (root / FILE).is_file() else None
 
 
 def open_project(start: Path, *, store: Path | None = None) -> Project:

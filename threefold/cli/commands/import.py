@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from threefold.cli.printing import console, json_option, print_json, size
-from threefold.design.reading import load
 from threefold.design.settings import value_of
-from threefold.loop.project import find_root, parts
+from threefold.loop.project import parts, surroundings
 from threefold.registry.importing.bringing import Report, bring, open_history
 from threefold.store import Store
 
@@ -51,8 +50,7 @@ def _opened(start: Path, folder: Path | None) -> Store:
     """The store of the project, or the one in a folder."""
     if folder is not None:
         return Store.open(folder)
-    root = find_root(start.resolve())
-    canvas = load(root) if (root / "threefold.yaml").is_file() else None
+    root, canvas = surroundings(start)
     return Store.open(root / value_of("store", canvas), **parts(canvas))
 
 

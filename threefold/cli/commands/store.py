@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 
 from threefold.cli.printing import console, json_option, print_json, size, table
-from threefold.design.reading import load
 from threefold.design.settings import value_of
 from threefold.errors import Conflict, StoreError
-from threefold.loop.project import find_root, parts
+from threefold.loop.project import parts, surroundings
 from threefold.store import Store, schema
 from threefold.store.database import without_secrets
 from threefold.store.objects import open_objects
@@ -25,8 +24,7 @@ class Place:
     """Where the store is that a command is about: the folder, and the address of the catalogue where it lies elsewhere."""
 
     def __init__(self, start: Path, folder: Path | None) -> None:
-        root = find_root(start.resolve())
-        self.canvas = load(root) if (root / "threefold.yaml").is_file() else None
+        root, self.canvas = surroundings(start)
         self.root = folder.resolve() if folder else root / value_of("store", self.canvas)
         self.parts = parts(self.canvas, folder)
 

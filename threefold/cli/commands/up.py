@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from threefold.cli.printing import console
-from threefold.design.reading import load
 from threefold.design.settings import value_of
-from threefold.loop.project import find_root, parts
+from threefold.loop.project import parts, surroundings
 from threefold.server.process import bind, serve
 
 
@@ -29,8 +28,7 @@ def command(start: Path, host: str | None, port: int | None, folder: Path | None
 
     Point any MLflow client at the address it prints: mlflow.set_tracking_uri("http://127.0.0.1:5000").
     """
-    root = find_root(start.resolve())
-    canvas = load(root) if (root / "threefold.yaml").is_file() else None
+    root, canvas = surroundings(start)
     place = folder or root / value_of("store", canvas)
     listener = bind(value_of("host", canvas, host), int(value_of("up_port", canvas, port)))
     serve(place, listener, **parts(canvas, folder), allow_reset=allow_reset, ready=lambda address: _say(address, place))
