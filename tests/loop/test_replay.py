@@ -67,7 +67,9 @@ def test_a_changed_world_is_noticed_once_retrained_for_and_rolled_out(serve, mak
     assert logged.height == past.features.height
     assert logged["prediction_id"].is_unique().all()
 
-    told_months = months(project, versions.list_versions(project.store, "parcels"), told)
+    log.ingest(project.store, project.endpoint)
+    predictions = log.read_predictions(project.store, project.endpoint)
+    told_months = months(project, versions.list_versions(project.store, "parcels"), told, predictions)
     after = told_months[-1]
     assert after.live.keys() == after.frozen.keys()
     assert after.live["log_loss"] != after.frozen["log_loss"]

@@ -51,6 +51,8 @@ def tell(project: Project) -> Story:
     alerts = tuple(all_alerts(store, project.endpoint))
     summary: CanvasSummary = summarise_canvas(project.canvas)
     first = _Made(project, known[0]) if known else None
+    log.ingest(store, project.endpoint)
+    predictions = log.read_predictions(store, project.endpoint)  # once: it may hold a year
     return Story(
         project=project.canvas.project,
         made_at=utc_now(),
@@ -66,13 +68,13 @@ def tell(project: Project) -> Story:
         versions=tuple(_version(project, one) for one in known),
         releases=tuple(_releases(project, known)),
         rollbacks=tuple(_rollbacks(project)),
-        months=months(project, known, alerts),
+        months=months(project, known, alerts, predictions),
         windows=tuple(all_windows(store, project.endpoint)),
         drift_limit=project.canvas.watch.drift,
         alerts=alerts,
-        latency=_latency(project),
+        latency=_latency(predictions),
         stages=_stages(project),
-        trace=_last_way(project),
+        trace=_last_way(project, predictions),
         reproduction=_last_reproduction(project),
     )
 
@@ -140,10 +142,8 @@ def _rollbacks(project: Project) -> list[RollbackStory]:
     ]
 
 
-def _latency(project: Project) -> tuple[Latency, ...]:
+def _latency(rows: pl.DataFrame) -> tuple[Latency, ...]:
     """How fast the server was with what is in the log; the way over the network is not in it."""
-    log.ingest(project.store, project.endpoint)
-    rows = log.read_predictions(project.store, project.endpoint)
     if rows.is_empty():
         return ()
     p50, p99 = (float(rows["latency_ms"].quantile(share) or 0.0) for share in (0.5, 0.99))
@@ -167,9 +167,8 @@ def _stages(project: Project) -> tuple[Stage, ...]:
     return ()
 
 
-def _last_way(project: Project) -> tuple[Hop, ...]:
+def _last_way(project: Project, rows: pl.DataFrame) -> tuple[Hop, ...]:
     """The way of the newest prediction back to its sources."""
-    rows = log.read_predictions(project.store, project.endpoint)
     return trace(project, rows["prediction_id"][-1]) if rows.height else ()
 
 
@@ -184,9 +183,11 @@ def _last_reproduction(project: Project) -> Reproduction | None:
 # -------------------------------------------------------------------------------------------------------- months
 
 
-def months(project: Project, known: Sequence[ModelVersion], alerts: Sequence[Alert]) -> tuple[Month, ...]:
+def months(
+    project: Project, known: Sequence[ModelVersion], alerts: Sequence[Alert], predictions: pl.DataFrame
+) -> tuple[Month, ...]:
     """Month by month what was answered, and what the first release would have answered to the same rows."""
-    rows = labelled(project)
+    rows = labelled(project, predictions)
     made = releases.list_releases(project.store, project.endpoint)
     if rows.is_empty() or not made:
         return ()
@@ -201,10 +202,9 @@ def months(project: Project, known: Sequence[ModelVersion], alerts: Sequence[Ale
     return tuple(told)
 
 
-def labelled(project: Project) -> pl.DataFrame:
+def labelled(project: Project, predictions: pl.DataFrame) -> pl.DataFrame:
     """Every answered prediction whose label has arrived, in order of time; the last label of an id counts."""
-    log.ingest(project.store, project.endpoint)
-    predictions = log.read_predictions(project.store, project.endpoint).filter(pl.col("score").is_not_null())
+    predictions = predictions.filter(pl.col("score").is_not_null())
     feedback = log.read_feedback(project.store, project.endpoint).unique(
         "prediction_id", keep="last", maintain_order=True
     )

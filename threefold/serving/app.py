@@ -254,9 +254,8 @@ class DataPlane:
 
     async def ready(self, _request: Request) -> Response:
         """Every endpoint that was asked for can answer: its model is loaded, and its log can be written."""
-        beside = (
-            {"store": self.plane.away} if self.plane.away else {}
-        )  # it answers all the same; but nothing can change
+        # Without its store it answers all the same; but nothing can change.
+        beside = {"store": self.plane.away} if self.plane.away else {}
         return _readiness(beside, self.plane.why_not_ready())
 
     async def server_metadata(self, _request: Request) -> Response:
