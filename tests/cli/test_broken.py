@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
+
 import pytest
 
 BROKEN = {
@@ -56,3 +59,29 @@ def test_a_broken_canvas_without_any_version_is_answered_with_its_findings(folde
     called = folder.call("status")
     assert called.code == 2
     assert "acept" in called.err
+
+
+def test_the_server_starts_with_a_broken_canvas_and_its_first_page_says_what_is_wrong_with_file_and_line(
+    folder,
+) -> None:
+    folder.edit("threefold.yaml", "accept:", "acept:")
+    serving = folder.start("up", "--port", "0")
+    assert serving.stdout is not None
+    try:
+        line = next(line for line in serving.stdout if "http://" in line)
+        address = "http://" + line.partition("http://")[2].split()[0]
+        told = json.loads(urllib.request.urlopen(f"{address}/.json", timeout=60).read())["canvas"]
+        page = urllib.request.urlopen(f"{address}/", timeout=60).read().decode()
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=60)
+    assert told[0]["where"].startswith("threefold.yaml:")
+    assert "acept" in told[0]["what"] and told[0]["do"]
+    assert "threefold.yaml cannot be used" in page
+
+
+def test_the_settings_are_listed_beside_a_broken_canvas(folder) -> None:
+    folder.edit("threefold.yaml", "accept:", "acept:")
+    called = folder.call("settings")
+    assert called.code == 0
+    assert "up_port" in called.out and "cannot be used" in called.err

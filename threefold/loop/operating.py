@@ -10,20 +10,69 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
 from threefold.design.canvas import Canvas
 from threefold.design.reading import FILE, load
-from threefold.design.settings import PREFIX, value_of
+from threefold.design.settings import find, value_of
 from threefold.errors import CanvasError, NotFound, ThreefoldError
 from threefold.loop.archive import unpack
-from threefold.loop.project import Project, find_root, open_store
+from threefold.loop.project import Parts, Project, find_root, open_store
 from threefold.records import ModelVersion
 from threefold.registry import versions
 from threefold.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a folder: a project, a project whose canvas cannot be used, or none."""
+
+    root: Path
+    canvas: Canvas | None = None
+    unread: CanvasError | None = None
+    told: Mapping[str, str] = field(default_factory=dict)  # the settings that an unusable canvas still tells
+
+    def value(self, name: str, flag: object = None) -> str:
+        """One setting: by flag, environment or canvas; of a canvas that cannot be used, what it still says of it."""
+        if flag is None and name in self.told and not os.environ.get(find(name).variable):
+            try:
+                return value_of(name, None, self.told[name])
+            except ThreefoldError:
+                return value_of(name)  # that is one of the findings
+        return value_of(name, self.canvas, flag)
+
+    def parts(self, folder: Path | None = None) -> Parts:
+        """Where catalogue and objects lie, as `project.parts` says."""
+        if folder:
+            return {"url": None, "objects": None}
+        return {"url": self.value("catalogue") or None, "objects": self.value("objects") or None}
+
+
+def around(start: Path) -> Around:
+    """What stands around a folder. Raises nothing for a canvas that cannot be used: see `unread`."""
+    root = find_root(start.resolve())
+    if not (root / FILE).is_file():
+        return Around(root)
+    try:
+        return Around(root, load(root))
+    except CanvasError as wrong:
+        return Around(root, unread=wrong, told=_glimpse(root))
+
+
+def canvas_for(root: Path, store: Store) -> Canvas:
+    """The canvas to operate by: the one in the folder, or where that cannot be used, the one of the newest version.
+
+    Raises:
+        CanvasError: there is none of both.
+    """
+    try:
+        return load(root)
+    except CanvasError as wrong:
+        return _older(root, store, wrong)
 
 
 def open_to_operate(start: Path) -> Project:
@@ -52,25 +101,29 @@ def open_memory(start: Path) -> Store:
 
 def _by_the_store(root: Path, wrong: CanvasError) -> Project:
     store = _store(root, wrong)
+    try:
+        return Project(root, _older(root, store, wrong), store, unread=wrong)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _older(root: Path, store: Store, wrong: CanvasError) -> Canvas:
+    """The canvas of the newest version. Raises what is wrong with the one in the folder where there is none."""
     version = _newest(store, _glimpse(root).get("project"))
     if version is None:
-        store.close()
         raise wrong
-    return Project(root, _canvas_of(store, version, root, wrong), store, unread=wrong)
+    return _canvas_of(store, version, root, wrong)
 
 
 def _store(root: Path, wrong: CanvasError) -> Store:
     """The store where the canvas would have it, as far as that can still be read."""
-    told = _glimpse(root)
-    folder = os.environ.get(f"{PREFIX}STORE") or told.get("store") or value_of("store")
-    if not (root / folder).is_dir():
+    here = Around(root, unread=wrong, told=_glimpse(root))
+    folder = root / here.value("store")
+    if not folder.is_dir():
         raise wrong  # nothing was ever done here
-    url, objects = (
-        os.environ.get(f"{PREFIX}{name.upper()}") or told.get(name) or value_of(name) or None
-        for name in ("catalogue", "objects")
-    )
-    store = Store.open(root / folder, url=url, objects=objects)
-    store.actor = value_of("actor")
+    store = Store.open(folder, **here.parts())
+    store.actor = here.value("actor")
     return store
 
 
@@ -104,4 +157,4 @@ def _glimpse(root: Path) -> dict[str, str]:
     read = read if isinstance(read, dict) else {}
     settings = read.get("settings") if isinstance(read.get("settings"), dict) else {}
     told = {**(settings or {}), "project": read.get("project")}
-    return {str(name): value for name, value in told.items() if isinstance(value, str)}
+    return {str(name): str(value) for name, value in told.items() if type(value) in (str, int)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -42,7 +43,9 @@ class Server:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._table = Table(mlflow.ROUTES, api.ROUTES)
-        self._pages = Starlette(routes=pages.ROUTES, middleware=[Middleware(GZipMiddleware, minimum_size=1_000)])
+        self._pages = Starlette(routes=pages.ROUTES, middleware=[
+            Middleware(GZipMiddleware, minimum_size=1_000), Middleware(pages.JsonBehind)
+        ])  # fmt: skip
         self._pages.state.context = context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,13 +127,14 @@ class Server:
                 return
 
 
-def create_app(store: Store, *, allow_reset: bool = False) -> Server:
+def create_app(store: Store, *, allow_reset: bool = False, project: Path | None = None) -> Server:
     """The application over a store.
 
     Args:
+        project: the folder of the project whose store it is, if there is one.
         allow_reset: whether POST /api/threefold/reset may put the store back to empty.
     """
-    return Server(Context(store, allow_reset))
+    return Server(Context(store, allow_reset, project))
 
 
 def encoded(value: Any) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from threefold.store import Store, Writer
@@ -24,10 +25,12 @@ class Context:
         store: the one memory.
         queue: takes every change; what waits together is committed together.
         allow_reset: whether the store may be put back to empty over HTTP; said when the server is started.
+        project: the folder of the project whose store it is; None: only the store is known.
     """
 
     store: Store
     allow_reset: bool = False
+    project: Path | None = None
     queue: WriteQueue = field(init=False)
     readers: ThreadPoolExecutor = field(init=False)
 

@@ -21,6 +21,8 @@ def serve(
     *,
     url: str | None = None,
     objects: str | None = None,
+    actor: str = "",
+    project: Path | None = None,
     allow_reset: bool = False,
     ready: Callable[[str], None] = print,
 ) -> None:
@@ -31,6 +33,8 @@ def serve(
         listener: from `bind`, so that a port in use is said before anything is opened.
         url: a database URL for the catalogue; default is SQLite inside `root`.
         objects: where the objects lie; default is a folder inside `root`.
+        actor: who is named in the event log; empty: the user of this process.
+        project: the folder whose canvas says how versions are released and who may approve them; None: there is none.
         allow_reset: whether a client may put the store back to empty.
         ready: told the address when the server listens.
     """
@@ -38,7 +42,8 @@ def serve(
 
     with listener:
         store = Store.open(root, url=url, objects=objects)
-        app = create_app(store, allow_reset=allow_reset)
+        store.actor = actor
+        app = create_app(store, allow_reset=allow_reset, project=project)
         config = uvicorn.Config(
             app, http="httptools", loop="auto", lifespan="on", ws="none", access_log=False, proxy_headers=False,
             log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_TIMEOUT_S,

@@ -221,7 +221,7 @@ class Store:
             try:
                 with database.connect(self.engine, patient=self._known) as connection:
                     database.begin_writing(connection)
-                    yield Writer(connection, actor or self.actor or _actor())
+                    yield Writer(connection, actor or self.acts_as())
                     connection.commit()
             except IntegrityError:
                 raise  # a rule of the schema was broken by the caller; no matter of the disk or the file
@@ -249,6 +249,10 @@ class Store:
         if self._key is None:
             self._key = own_key(self.root / "key")
         return self._key
+
+    def acts_as(self) -> str:
+        """Who is named for what is done now."""
+        return self.actor or _actor()
 
     def close(self) -> None:
         """Give the connections back."""

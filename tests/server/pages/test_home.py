@@ -49,6 +49,7 @@ def test_a_failure_that_was_made_good_needs_nobody(pages, log):
     log("nightly", status="failed", started_at="2999-01-01T00:00:00+00:00")
     log("nightly", status="done", started_at="2999-01-02T00:00:00+00:00")
     assert pages.json("/")["failed"]["count"] == 0
+    assert "what failed in the last seven days ( 1 run ) went well since" in pages.text("/")
 
 
 def test_the_same_address_gives_json_to_a_program(pages, log):

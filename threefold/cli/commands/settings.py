@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from threefold.cli.printing import json_option, print_json, table
-from threefold.design.reading import load
 from threefold.design.settings import resolve
-from threefold.loop.project import find_root
+from threefold.loop.operating import around
 
 
 @click.command()
@@ -17,9 +16,10 @@ from threefold.loop.project import find_root
 @click.pass_obj
 def command(folder: Path, as_json: bool) -> None:
     """List every setting. The canvas comes first, then the environment, then the flag of a command."""
-    root = find_root(folder.resolve())
-    canvas = load(root) if (root / "threefold.yaml").is_file() else None
-    found = resolve(canvas, {})
+    here = around(folder)
+    if here.unread is not None:
+        click.echo("! the canvas cannot be used (see: threefold canvas); this is what holds without it", err=True)
+    found = resolve(here.canvas, {})
     if as_json:
         print_json(found)
         return

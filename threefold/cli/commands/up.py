@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from threefold.cli.printing import console
-from threefold.design.settings import value_of
-from threefold.loop.project import parts, surroundings
+from threefold.errors import CanvasError
+from threefold.loop.operating import around
 from threefold.server.process import bind, serve
 
 
@@ -28,10 +28,21 @@ def command(start: Path, host: str | None, port: int | None, folder: Path | None
 
     Point any MLflow client at the address it prints: mlflow.set_tracking_uri("http://127.0.0.1:5000").
     """
-    root, canvas = surroundings(start)
-    place = folder or root / value_of("store", canvas)
-    listener = bind(value_of("host", canvas, host), int(value_of("up_port", canvas, port)))
-    serve(place, listener, **parts(canvas, folder), allow_reset=allow_reset, ready=lambda address: _say(address, place))
+    here = around(start)
+    place = folder or here.root / here.value("store")
+    listener = bind(here.value("host", host), int(here.value("up_port", port)))
+    if here.unread is not None:
+        _warn(here.unread)
+    serve(
+        place, listener, **here.parts(folder), actor=here.value("actor"), project=None if folder else here.root,
+        allow_reset=allow_reset, ready=lambda address: _say(address, place),
+    )  # fmt: skip
+
+
+def _warn(unread: CanvasError) -> None:
+    click.echo("! the canvas cannot be used; serving what the store knows", err=True)
+    for one in unread.findings:
+        click.echo(f"  {one.where}: {one.what}; {one.do}", err=True)
 
 
 def _say(address: str, store: Path) -> None:

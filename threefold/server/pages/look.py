@@ -41,8 +41,9 @@ def address(path: str, query: Mapping[str, Any] | list[tuple[str, Any]] | None =
 
 
 def part(text: Any) -> str:
-    """A name as one part of a path: nothing in it is taken for a sign of the address."""
-    return quote(str(text), safe="")
+    """A name as one part of a path: nothing in it is taken for a sign of the address, nor its end for a wish for JSON."""
+    written = quote(str(text), safe="")
+    return f"{written[:-5]}%2Ejson" if written.endswith(".json") else written
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from threefold.server.pages import audit, compare, data, home, lineage, models, run, runs, search, static
+from threefold.server.pages import audit, compare, data, elsewhere, home, lineage, models, run, runs, search, static
 
 ROUTES = [
     Route("/", home.show, methods=["GET"]),
@@ -16,6 +16,7 @@ ROUTES = [
     Route("/compare", compare.show, methods=["GET"]),
     Route("/compare/curves", compare.curves, methods=["GET"]),
     Route("/models", models.show_all, methods=["GET"]),
+    Route("/models/{name:path}/versions/{number:int}", elsewhere.version, methods=["GET"]),
     Route("/models/{name:path}/{number:int}", models.show_version, methods=["GET"]),
     Route("/models/{name:path}", models.show_model, methods=["GET"]),
     Route("/data", data.show_all, methods=["GET"]),
@@ -24,6 +25,14 @@ ROUTES = [
     Route("/lineage", lineage.show, methods=["GET"]),
     Route("/audit", audit.show, methods=["GET"]),
     Route("/search", search.show, methods=["GET"]),
+    Route("/experiments", elsewhere.experiments, methods=["GET"]),
+    Route("/experiments/{id}/runs/{run}", elsewhere.run, methods=["GET"]),
+    Route("/experiments/{id}/runs/{run}/{rest:path}", elsewhere.run, methods=["GET"]),
+    Route("/experiments/{id}/models/{model}", elsewhere.logged_model, methods=["GET"]),
+    Route("/experiments/{id}/models/{model}/{rest:path}", elsewhere.logged_model, methods=["GET"]),
+    Route("/experiments/{id}", elsewhere.experiment, methods=["GET"]),
+    Route("/experiments/{id}/{rest:path}", elsewhere.experiment, methods=["GET"]),
+    Route("/compare-runs", elsewhere.compared, methods=["GET"]),
     Route("/static/{mark}/{path:path}", static.serve, methods=["GET"]),
     Route("/{rest:path}", search.nothing, methods=["GET"]),
 ]

@@ -110,6 +110,17 @@ def test_a_run_that_goes_on_is_followed_to_its_end(visit, store, log):
     page.locator("#live .state.good").wait_for()
 
 
+def test_a_link_that_an_mlflow_client_prints_leads_to_the_page_and_to_no_other_site(visit, filled):
+    window = visit()
+    page = window.go(f"/#/experiments/0/runs/{filled['run']}")
+    page.get_by_role("heading", name="run 0").wait_for()
+    page = window.go("/#/models/churn/versions/1")
+    page.get_by_role("heading", name="Version 1").wait_for()
+    page = window.go("/audit#//example.com/")
+    page.get_by_role("heading", name="Audit").wait_for()
+    assert page.url.endswith("/audit#//example.com/")
+
+
 def test_the_theme_is_changed_by_its_button_and_stays(visit, filled):
     window = visit()
     page = window.go("/")

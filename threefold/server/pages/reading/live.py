@@ -136,13 +136,13 @@ def _failed(connection: Connection) -> dict[str, Any]:
     query = select(runs).where(*fits, runs.c.status == "failed").order_by(runs.c.started_at.desc())
     found = connection.execute(query.limit(FAILURES)).all()
     if not found:
-        return {"count": 0, "runs": []}
+        return {"count": 0, "runs": [], "mended": 0}
     work = (runs.c.experiment_id, runs.c.kind, case((runs.c.kind == "pipeline", ""), else_=runs.c.name))
     again = or_(runs.c.kind == "pipeline", runs.c.name.in_({row.name for row in found}))
     done = select(*work, func.max(runs.c.started_at)).where(*fits, runs.c.status == "done", again).group_by(*work)
     mended = {tuple(row)[:3]: row[3] for row in connection.execute(done)}
     left = [row for row in found if mended.get(_work(row), "") < row.started_at]
-    return {"count": len(left), "runs": [_failure(row) for row in left[:SHOWN]]}
+    return {"count": len(left), "runs": [_failure(row) for row in left[:SHOWN]], "mended": len(found) - len(left)}
 
 
 def _work(row: Row[Any]) -> tuple[int, str, str]:

@@ -5,6 +5,11 @@
   const said = document.getElementById("said");
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
+  // ---- links that MLflow's clients print: what stands behind the # never reached the server, which knows the way
+  const follow = () => { if (/^#\/(?![/\\])/.test(location.hash)) location.replace(location.hash.slice(1)); };
+  addEventListener("hashchange", follow);
+  follow();
+
   // ---- light and dark: the choice is a cookie, so that the server draws the next page in it from the start
   document.querySelector("[data-theme-button]").addEventListener("click", () => {
     const dark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
