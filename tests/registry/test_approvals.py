@@ -42,6 +42,13 @@ def test_a_person_approves_with_a_name_and_a_reason(store, version):
         approvals.approve(store, version, "Ada", " ")
 
 
+def test_a_person_refuses_with_a_reason_and_may_look_again(store, version):
+    with pytest.raises(Refused, match="needs a reason"):
+        approvals.refuse(store, version, " ")
+    assert approvals.refuse(store, version, "too slow").status == "refused"
+    assert versions.set_status(store, "demo", 1, "candidate", "quicker now").status == "candidate"
+
+
 def test_who_registered_or_trained_a_version_may_not_approve_it(store, lineage):
     store.actor = "bob"
     run = runs.start(store, project="demo")

@@ -26,13 +26,14 @@ from threefold.loop import steps as does
 from threefold.loop.archive import code_state, files_beside
 from threefold.loop.openlineage.telling import told
 from threefold.loop.project import Project
+from threefold.loop.releasing import release_version
 from threefold.packaging import bundles
 from threefold.pipeline import engine
 from threefold.pipeline.cache import LOST
 from threefold.pipeline.engine import Decision, Outcome, StepEvent
 from threefold.pipeline.step import Step
 from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot, plain
-from threefold.registry import approvals, evidence, releases, signatures, versions
+from threefold.registry import approvals, evidence, releases, versions
 from threefold.serving import routing
 
 STAGES = ("data", "features", "train", "gates", "release")
@@ -522,14 +523,3 @@ def _release(project: Project, version: ModelVersion, reason: str) -> Release | 
     if any(one.number == version.number for one in releases.list_releases(project.store, project.endpoint)):
         return None
     return release_version(project, version, reason)
-
-
-def release_version(project: Project, version: ModelVersion, reason: str) -> Release:
-    """Sign an approved version, bind it into a release and let it answer, with the rollout that the canvas asks for."""
-    store, serve = project.store, project.canvas.serve
-    ids = [one.id for one in evidence.newest(store, versions.subject(version.name, version.number))]
-    given = approvals.of(store, version.name, version.number)
-    signatures.sign(store, version)
-    made = releases.create(store, project.endpoint, version, ids, given[-1].by if given else "", reason)
-    routing.deploy(store, project.endpoint, made, serve.rollout, serve.min_requests)
-    return made

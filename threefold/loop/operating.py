@@ -75,6 +75,12 @@ def canvas_for(root: Path, store: Store) -> Canvas:
         return _older(root, store, wrong)
 
 
+def duties_are_separate(canvas: Canvas | None, model: str) -> bool:
+    """Whether who made a version of a model may not approve it: by the risk in its canvas, or by the setting."""
+    high = canvas is not None and canvas.project == model and canvas.value.risk == "high"
+    return high or value_of("separate_approvals", canvas) == "1"
+
+
 def open_to_operate(start: Path) -> Project:
     """The project around a folder; its code is not imported, and its canvas may be an older one: see `unread`.
 

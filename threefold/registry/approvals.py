@@ -51,6 +51,13 @@ def approve(store: Store, version: ModelVersion, by: str, reason: str, *, separa
     return Approval(row["id"], version.name, version.number, by, reason, datetime.fromisoformat(tx.now))  # type: ignore[arg-type]  # the dict mixes types; the id is text
 
 
+def refuse(store: Store, version: ModelVersion, reason: str) -> ModelVersion:
+    """Say no to a version: it is not released, and one that answers is marked. Raises Refused."""
+    if not reason.strip():
+        raise Refused("a refusal needs a reason", versions.subject(version.name, version.number), "say why")
+    return versions.set_status(store, version.name, version.number, "refused", reason)
+
+
 def by_rule(store: Store, version: ModelVersion, results: Sequence[GateResult]) -> Approval:
     """Approve a version if every gate passed; otherwise mark it refused.
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import click
 
 from threefold.cli.printing import Moment, console, here, json_option, memory, print_json, table
-from threefold.design.settings import value_of
-from threefold.loop import lifecycle
+from threefold.loop import releasing
+from threefold.loop.operating import duties_are_separate
 from threefold.registry import approvals, names, releases
 from threefold.serving import history, routing
 from threefold.serving.rollout import step_rollout
@@ -46,10 +46,21 @@ def approve(number: str, by: str, reason: str) -> None:
     """
     project = here()
     version = names.find(project.store, project.canvas.project, number)
-    separate = project.canvas.value.risk == "high" or value_of("separate_approvals", project.canvas) == "1"
+    separate = duties_are_separate(project.canvas, version.name)
     approvals.approve(project.store, version, by, reason, separate=separate)
     done = f"version {version.number} is approved by {by}"
     console.print(f"[green]✓[/] {done}; next: threefold release deploy {version.number}")
+
+
+@command.command()
+@click.argument("number")
+@click.option("--reason", required=True, help="Why; kept in the event log.")
+def refuse(number: str, reason: str) -> None:
+    """Say no to a version: it is not released. One that answers goes on answering until another is released."""
+    project = here()
+    version = names.find(project.store, project.canvas.project, number)
+    approvals.refuse(project.store, version, reason)
+    console.print(f"[green]✓[/] version {version.number} is refused; undo: threefold models reopen {version.number}")
 
 
 @command.command()
@@ -59,7 +70,7 @@ def deploy(number: str, reason: str) -> None:
     """Release an approved version, with the rollout that the canvas asks for."""
     project = here()
     version = names.find(project.store, project.canvas.project, number)
-    lifecycle.release_version(project, version, reason)
+    releasing.release_version(project, version, reason)
     arms = routing.current(project.store, project.endpoint).arms
     console.print("[green]✓[/] serving " + ", ".join(f"version {arm.number} ({arm.share:.0%})" for arm in arms))
 

@@ -64,6 +64,8 @@ def action(work: Callable[[Request], Awaitable[Response]]) -> Callable[[Request]
             return await work(request)
         except ThreefoldError as error:
             return _refusal(request, error)
+        except Exception as error:  # a door, as in _answer
+            return _failed(request, error)
 
     return endpoint
 
@@ -108,13 +110,14 @@ def _answer(handler: Handler, template: str, request: Request) -> Response:
     except ThreefoldError as error:
         return _refusal(request, error)
     except Exception as error:  # a door: whatever was raised becomes a page, and the log has its trace
-        logger.exception("a page failed: %s", request.url.path)
-        said = f"Threefold itself failed: {type(error).__name__}"
-        return _refusal(
-            request,
-            ThreefoldError(said, request.url.path, "the output of the server has the trace; please report it"),
-            500,
-        )
+        return _failed(request, error)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    logger.error("a page failed: %s", request.url.path, exc_info=error)
+    said = f"Threefold itself failed: {type(error).__name__}"
+    told = ThreefoldError(said, request.url.path, "the output of the server has the trace; please report it")
+    return _refusal(request, told, 500)
 
 
 def _refusal(request: Request, error: ThreefoldError, status: int | None = None) -> Response:
@@ -122,8 +125,17 @@ def _refusal(request: Request, error: ThreefoldError, status: int | None = None)
     parts = {"what": error.what, "where": error.where, "do": error.do}
     if wants_json(request):
         return packed(request, as_json({"error": parts}), "application/json", status=status)
-    shown = {"title": {404: "Not found", 500: "Failed"}.get(status, "Refused"), "status": status, **parts}
+    title = {404: "Not found", 500: "Failed"}.get(status, "Refused")
+    shown = {"title": title, "status": status, **parts, "back": _came_from(request)}
     return packed(request, render("refusal", request, shown).encode(), "text/html", status=status)
+
+
+def _came_from(request: Request) -> str | None:
+    """The page on which a form stood: one step up from where it was sent."""
+    path = request.url.path
+    if request.method == "GET":
+        return None
+    return "/" if path.startswith("/endpoints/") else path.rpartition("/")[0]
 
 
 def _named(value: Any) -> Any:

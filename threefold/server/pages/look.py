@@ -15,6 +15,23 @@ from threefold.governance.figures import count, listing, plural, size
 from threefold.server.pages import static, words
 
 HERE = Path(__file__).parent
+# What a page says when something is done; its address only names the word, so that no link can put one into our mouth.
+DONE = {
+    "approve": "The version is approved.",
+    "refuse": "The version is refused.",
+    "reopen": "The version is a candidate again.",
+    "retire": "The version is retired.",
+    "release": "The version is released.",
+    "alias": "The alias is moved.",
+    "describe": "The description is kept.",
+    "tag": "The tag is kept.",
+    "untag": "The tag is taken away.",
+    "delete": "It is deleted, and can be restored.",
+    "restore": "It is back.",
+    "rollback": "The version before answers again.",
+    "stop": "Stopped: the fallback answers.",
+    "resume": "The model answers again.",
+}
 THEMES = ("light", "dark")
 PLACES = (("/", "Home"), ("/runs", "Runs"), ("/models", "Models"), ("/data", "Data"), ("/lineage", "Lineage"),
           ("/audit", "Audit"))  # fmt: skip
@@ -29,6 +46,8 @@ def render(template: str, request: Request, shown: Mapping[str, Any]) -> str:
         places=PLACES,
         theme=theme if theme in THEMES else None,
         json_address=address(request.url.path, [*request.query_params.multi_items(), ("format", "json")]),
+        done=DONE.get(request.query_params.get("done", "")),
+        actor=request.app.state.context.store.acts_as(),
         server=str(request.base_url).rstrip("/"),
     )  # fmt: skip
 

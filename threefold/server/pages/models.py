@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from threefold.loop.operating import around
 from threefold.server.pages.answer import page, store_of
 from threefold.server.pages.drawing import timeline
 from threefold.server.pages.reading import models
@@ -44,4 +45,12 @@ def show_version(request: Request) -> dict[str, Any]:
         "title": f"{told['name']} {told['number']}",
         **told,
         "_passed": sum(gate["passed"] for gate in told["gates"]),
+        "_releasable": _project(request) == told["name"],
     }
+
+
+def _project(request: Request) -> str | None:
+    """The model of the project around this server, as far as its canvas can be read."""
+    root = request.app.state.context.project
+    found = around(root) if root else None
+    return None if found is None else found.canvas.project if found.canvas else found.told.get("project")

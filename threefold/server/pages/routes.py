@@ -1,12 +1,26 @@
-"""Every page with its address."""
+"""Every page with its address, and below it what can be done there."""
 
 from __future__ import annotations
 
 from starlette.routing import Route
 
 from threefold.server.pages import audit, compare, data, elsewhere, home, lineage, models, run, runs, search, static
+from threefold.server.pages.actions import endpoints as on_endpoints
+from threefold.server.pages.actions import runs as on_runs
+from threefold.server.pages.actions import versions as on_versions
+
+ACTIONS = {
+    "/runs/{id}": (on_runs.delete, on_runs.restore, on_runs.describe, on_runs.tag),
+    "/models/{name:path}/{number:int}": (
+        on_versions.approve, on_versions.refuse, on_versions.reopen, on_versions.retire, on_versions.release,
+        on_versions.delete, on_versions.restore, on_versions.describe, on_versions.tag,
+    ),
+    "/models/{name:path}": (on_versions.describe, on_versions.tag, on_versions.alias),
+    "/endpoints/{name:path}": (on_endpoints.rollback, on_endpoints.stop, on_endpoints.resume),
+}  # fmt: skip
 
 ROUTES = [
+    *(Route(f"{place}/{work.__name__}", work, methods=["POST"]) for place, works in ACTIONS.items() for work in works),
     Route("/", home.show, methods=["GET"]),
     Route("/runs", runs.show, methods=["GET"]),
     Route("/runs/views", runs.save_view, methods=["POST"]),

@@ -151,11 +151,11 @@ def change(
         tx.event(f"run.{status}", f"run {run_id}", {})
 
 
-def set_deleted(tx: Writer, run_id: str, deleted: bool) -> None:
+def set_deleted(tx: Writer, run_id: str, deleted: bool, reason: str = "") -> None:
     """Delete a run, or restore it. Raises NotFound."""
     key = find(tx.connection, run_id)
     tx.execute(update(runs).where(runs.c.number == key.number).values(deleted_at=tx.now if deleted else None))
-    tx.event("run.deleted" if deleted else "run.restored", f"run {run_id}", {})
+    tx.event("run.deleted" if deleted else "run.restored", f"run {run_id}", {"reason": reason} if reason else {})
 
 
 def log_params(connection: Connection, run_id: str, run: int, values: Mapping[str, str]) -> None:

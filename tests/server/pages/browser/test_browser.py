@@ -11,6 +11,8 @@ from threefold.store.schema import model_versions, models, runs
 pytestmark = pytest.mark.browser
 
 RULES = (Path(__file__).parent / "rules.js").read_text(encoding="utf-8")
+LINEAGE = {"snapshots": {"orders": "d" * 64}, "training_set": "", "test_set": "", "code": {}, "environment": "",
+           "run_id": "", "candidate": "", "as_of": None, "canvas": "", "seed": 0}  # fmt: skip
 PATHS = ["/", "/runs", "/runs/{run}", "/compare?run={run}&run={other}", "/models", "/models/churn", "/models/churn/1",
          "/data", "/lineage", "/audit", "/search?q=run"]  # fmt: skip
 
@@ -31,7 +33,7 @@ def filled(store, log):
         tx.execute(insert(models).values(name="churn", created_ms=0, updated_ms=0, last_number=1))
         tx.execute(insert(model_versions).values(
             name="churn", number=1, run_id=made[0], bundle="", status="candidate", stage="None", metrics={"auc": 0.8},
-            lineage={"snapshots": {"orders": "d" * 64}}, source="", user="", created_at=tx.now, updated_at=tx.now,
+            lineage=LINEAGE, source="", user="", created_at=tx.now, updated_at=tx.now,
         ))  # fmt: skip
         versions.move_alias(tx, "churn", "champion", 1)
     return {"run": made[0], "other": made[1]}
@@ -119,6 +121,42 @@ def test_a_link_that_an_mlflow_client_prints_leads_to_the_page_and_to_no_other_s
     page = window.go("/audit#//example.com/")
     page.get_by_role("heading", name="Audit").wait_for()
     assert page.url.endswith("/audit#//example.com/")
+
+
+def test_a_version_is_approved_with_the_keyboard_alone_and_the_page_says_so_once(visit, filled, store):
+    page = visit().go("/models/churn/1")
+    page.locator("summary", has_text="Approve").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.name === 'by'")
+    page.keyboard.press("Tab")
+    page.keyboard.type("its gates hold")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("The version is approved.").wait_for()
+    assert page.url.endswith("/models/churn/1")
+    page.reload()
+    page.get_by_role("heading", name="Version 1").wait_for()
+    assert page.get_by_text("The version is approved.").count() == 0
+    assert versions.get(store, "churn", 1).status == "approved"
+
+
+def test_what_is_dangerous_asks_twice_and_its_form_keeps_the_rules_of_accessibility(visit, filled, log):
+    run = log("old")
+    for theme in ("light", "dark"):
+        page = visit(390, theme=theme).go(f"/runs/{run}")
+        page.locator("summary", has_text="Delete").click()
+        page.get_by_label("Why").fill("a trial")
+        page.get_by_role("button", name="Delete the run").click()  # the browser asks for the box first
+        assert page.evaluate(RULES) == []
+    assert page.url.endswith(run)
+    page.get_by_label("Delete it from every list").check()
+    page.get_by_role("button", name="Delete the run").click()
+    page.get_by_text("It is deleted, and can be restored.").wait_for()
+    page.keyboard.press("Escape")
+    page.locator("summary", has_text="Restore").click()
+    page.get_by_label("Why").fill("needed after all")
+    page.get_by_role("button", name="Restore the run").click()
+    page.get_by_text("It is back.").wait_for()
 
 
 def test_the_theme_is_changed_by_its_button_and_stays(visit, filled):

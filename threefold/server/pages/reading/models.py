@@ -68,6 +68,14 @@ def one(connection: Connection, name: str) -> dict[str, Any]:
         "tags": _tags(connection, model_tags, model_tags.c.name == name),
         "aliases": pointing,
         "versions": [_line(one, verdicts, pointing) for one in found],
+        "deleted": list(
+            connection.scalars(
+                select(table.c.number)
+                .where(table.c.name == name, table.c.deleted_at.is_not(None))
+                .order_by(table.c.number)
+                .limit(LISTED)
+            )
+        ),
         "moves": moves(connection, name),
         "live": _live(connection).get(name, []),
     }

@@ -19,6 +19,13 @@
     dispatchEvent(new Event("themechange"));
   });
 
+  // ---- what was done is said once: a page that is loaded again, or sent to somebody, does not repeat it
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(history.state, "", here);
+  }
+
   // ---- keys
   addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea");
@@ -31,6 +38,9 @@
       if (open) { open.open = false; open.querySelector("summary").focus(); }
     }
   });
+  document.addEventListener("toggle", (event) => { // a form that opens takes the keys to its first field
+    if (event.target.matches?.("details.act[open]")) event.target.querySelector("input:not([type=hidden]), select, textarea")?.focus({ preventScroll: true });
+  }, true);
   addEventListener("click", (event) => all("details.drop[open]").forEach((open) => { if (!open.contains(event.target)) open.open = false; }));
 
   // ---- "3 min ago"; the exact moment stays in the title
@@ -47,7 +57,10 @@
 
   // ---- live parts: what was swapped in is told once, in words
   const away = document.getElementById("away");
-  document.addEventListener("htmx:before:request", (event) => { if (document.hidden) event.preventDefault(); }); // nobody looks
+  document.addEventListener("htmx:before:request", (event) => {
+    // Nobody looks; or somebody fills in a form, which what is new must not close.
+    if (document.hidden || document.querySelector("#live details.act[open]")) event.preventDefault();
+  });
   document.addEventListener("htmx:error", () => {
     if (away.hidden) away.textContent = `The server does not answer; this is how it stood at ${new Date().toTimeString().slice(0, 8)}.`;
     away.hidden = false;

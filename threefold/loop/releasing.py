@@ -1,0 +1,19 @@
+"""How a version comes to answer: signed, bound into a release, deployed. A run, the command and the page ask here."""
+
+from __future__ import annotations
+
+from threefold.loop.project import Project
+from threefold.records import ModelVersion, Release
+from threefold.registry import approvals, evidence, releases, signatures, versions
+from threefold.serving import routing
+
+
+def release_version(project: Project, version: ModelVersion, reason: str) -> Release:
+    """Sign an approved version, bind it into a release and let it answer, with the rollout that the canvas asks for."""
+    store, serve = project.store, project.canvas.serve
+    ids = [one.id for one in evidence.newest(store, versions.subject(version.name, version.number))]
+    given = approvals.of(store, version.name, version.number)
+    signatures.sign(store, version)
+    made = releases.create(store, project.endpoint, version, ids, given[-1].by if given else "", reason)
+    routing.deploy(store, project.endpoint, made, serve.rollout, serve.min_requests)
+    return made
