@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, insert, inspect, text
+from sqlalchemy import create_engine, insert, inspect, select, text
 
 from threefold.errors import StoreError
 from threefold.pipeline import runs
@@ -130,20 +130,21 @@ def test_a_store_of_the_first_schema_comes_along_whole(first_schema: Path, empty
         {"depth": 3, "loss": "log"},
         {"a": "b"},
     )
-    assert runs.metrics_of(opened, "r1") == {"auc": 0.7}
+    assert runs.metrics_of(opened, "r1") == {"auc": 0.7, "late": 1.0}
     assert runs.curves_of(opened, "r1") == {"roc": [(0.0, 0.0), (1.0, 1.0)]}
     assert [row.step for row in runs.executions_of(opened, "r1")] == ["train"]
     assert [version.number for version in versions.list_versions(opened, "flights")] == [1]
     assert versions.aliases(opened, "flights") == {"champion": 1}
     with opened.read() as connection:
         assert verify(connection) == (2, None)
+        assert connection.scalars(select(schema.series.c.name).where(~schema.series.c.in_order)).all() == ["late"]
     opened.close()
 
 
 FIRST_SCHEMA_ROWS = """
 INSERT INTO runs VALUES ('r0', NULL, 'flights', 'pipeline', '', 'done', '2026-01-01T00:00:00+00:00', NULL, '{}', '{}', '{}', NULL, 'h', 1, NULL);
 INSERT INTO runs VALUES ('r1', 'r0', 'flights', 'candidate', 'linear', 'done', '2026-01-01T00:00:01+00:00', NULL, '{"depth": 3, "loss": "log"}', '{"a": "b"}', '{}', NULL, 'h', 1, NULL);
-INSERT INTO metrics VALUES ('r1', 'auc', 0, 0.7, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.x', 0, 0.0, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.x', 1, 1.0, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.y', 0, 0.0, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.y', 1, 1.0, '2026-01-01T00:00:01+00:00');
+INSERT INTO metrics VALUES ('r1', 'auc', 0, 0.7, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.x', 0, 0.0, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.x', 1, 1.0, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.y', 0, 0.0, '2026-01-01T00:00:01+00:00'), ('r1', 'roc.y', 1, 1.0, '2026-01-01T00:00:01+00:00'), ('r1', 'late', 0, 1.0, '2026-01-01T00:00:02+00:00'), ('r1', 'late', 1, 1.0, '2026-01-01T00:00:01+00:00');
 INSERT INTO executions VALUES ('e1', 'r1', 'train', 'k', 'ran', 'first', '2026-01-01T00:00:01+00:00', NULL, NULL);
 INSERT INTO model_versions VALUES ('flights', 1, 'r1', 'b', 'approved', '{}', '{"snapshots": {}, "training_set": "t", "test_set": "s", "code": {}, "environment": "e", "run_id": "r1", "candidate": "linear", "as_of": null, "canvas": "c", "seed": 7}', '2026-01-01T00:00:02+00:00');
 INSERT INTO aliases VALUES ('flights', 'champion', 1, '2026-01-01T00:00:03+00:00')

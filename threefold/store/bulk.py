@@ -48,7 +48,9 @@ def update_rows(
         connection.exec_driver_sql(sql, [dict(zip(given, row, strict=True)) for row in rows])
         return
     places = [given.index(name) for name in order]
-    connection.exec_driver_sql(sql, [tuple([row[place] for place in places]) for row in rows])
+    mixed = places != sorted(places)  # only where `columns` stand in another order than in the table
+    given_rows = [tuple([row[place] for place in places]) for row in rows] if mixed else list(rows)
+    connection.exec_driver_sql(sql, given_rows)
 
 
 @lru_cache(maxsize=64)

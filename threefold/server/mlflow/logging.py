@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,14 +21,11 @@ from threefold.store.tracking.reading import DatasetUse
 LOGGED_MODELS = "mlflow.log-model.history"
 
 
-class _Metric(msgspec.Struct):
-    key: str
-    value: float
-    timestamp: int
-    step: int = 0
-    model_id: str | None = None
-    dataset_name: str | None = None
-    dataset_digest: str | None = None
+class _Metric(Point, frozen=True, kw_only=True, rename={"name": "key", "at_ms": "timestamp"}):
+    """A point as the protocol writes it."""
+
+    name: str
+    at_ms: int
 
 
 class _Batch(msgspec.Struct):
@@ -146,26 +143,22 @@ def log_model(tx: Writer, call: Call) -> dict[str, Any]:
     return {}
 
 
-def _add(tx: Writer, run_id: str, run: lifecycle.RunKey, points: list[Point]) -> None:
+def _add(tx: Writer, run_id: str, run: lifecycle.RunKey, points: Sequence[Point]) -> None:
     metrics.add(tx.connection, run.number, points)
     if any(point.model_id for point in points):
         model_metrics.add(tx.connection, run_id, [point for point in points if point.model_id])
 
 
-def _batch(call: Call) -> tuple[str, list[Point], list[tuple[str, str]], list[tuple[str, str]]]:
+def _batch(call: Call) -> tuple[str, Sequence[Point], list[tuple[str, str]], list[tuple[str, str]]]:
     try:
         batch = _read_batch(call.body)
     except msgspec.MsgspecError:
         return _patient_batch(call)
-    points = [
-        Point(one.key, one.value, one.step, one.timestamp, one.model_id or None, one.dataset_name or None,
-              one.dataset_digest or None)
-        for one in batch.metrics
-    ]  # fmt: skip
-    return batch.run_id, points, _named(batch.params, "params", checks.PARAM), _named(batch.tags, "tags", checks.TAG)
+    params, tags = _named(batch.params, "params", checks.PARAM), _named(batch.tags, "tags", checks.TAG)
+    return batch.run_id, batch.metrics, params, tags
 
 
-def _patient_batch(call: Call) -> tuple[str, list[Point], list[tuple[str, str]], list[tuple[str, str]]]:
+def _patient_batch(call: Call) -> tuple[str, Sequence[Point], list[tuple[str, str]], list[tuple[str, str]]]:
     metrics_given = call.items("metrics")
     if any(item.get(field) is None for item in metrics_given for field in ("key", "value", "timestamp")):
         raise wrong("metrics", metrics_given, "each has key, value and timestamp")
@@ -206,7 +199,7 @@ def _point(item: Mapping[str, Any], at: str, *, required: bool = False) -> Point
     return Point(name, value, step, at_ms, *texts)
 
 
-def _check_points(points: list[Point]) -> None:
+def _check_points(points: Sequence[Point]) -> None:
     for place, point in enumerate(points):
         if not checks.good_name(point.name):
             checks.check_name(point.name, f"metrics[{place}].name")

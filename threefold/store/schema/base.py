@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData, String
 
-HEAD = "0002"  # the newest migration; a store at another revision is migrated, or refused when it is newer
+HEAD = "0003"  # the newest migration; a store at another revision is migrated, or refused when it is newer
 MOVED = "moved"  # stands in place of the revision where a catalogue was left for another database
 
 metadata = MetaData()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from threefold.store.schema.base import Path, metadata
@@ -94,6 +96,7 @@ series = Table(
     Column("last_value", Float, nullable=True),  # of the largest (step, at_ms, value); null is NaN
     Column("last_step", BigInteger, nullable=False),
     Column("last_at_ms", BigInteger, nullable=False),
+    Column("in_order", Boolean, nullable=False, server_default=false()),  # neither step nor moment ever went back
     UniqueConstraint("run", "name"),
     Index("series_name_value", "name", "last_value", "run"),
 )
