@@ -83,7 +83,15 @@ class Conflict(ThreefoldError):
 
 
 class StoreError(ThreefoldError):
-    """The memory cannot be read or written: full disk, newer format, damaged object."""
+    """The memory cannot be read or written: no rights, newer format, damaged object."""
+
+
+class DiskFull(StoreError):
+    """There is no room. Nothing half-written stays; it goes on when there is room again."""
+
+
+class Unavailable(StoreError):
+    """The memory cannot be reached now: busy, starting again, network away. Trying again later helps."""
 
 
 class StepFailed(ThreefoldError):

@@ -5,6 +5,8 @@ import hashlib
 
 import pytest
 
+from threefold.server import streams
+
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
 
@@ -161,3 +163,26 @@ def test_uploads_in_parts_are_told_to_come_whole(door):
 
 def test_a_file_that_is_not_there_is_said_so(door):
     assert door.ask("GET", f"{FILES}/none").json()["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+
+
+def test_an_upload_that_falls_silent_is_given_up(door, store, monkeypatch):
+    monkeypatch.setattr(streams, "SILENCE_S", 0.01)
+    sent = []
+
+    async def silent():
+        told = iter([{"type": "http.request", "body": b"x" * 100, "more_body": True}])
+
+        async def receive():
+            return next(told, None) or await asyncio.Event().wait()
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "PUT", "path": f"{FILES}/a/b", "query_string": b"", "headers": [],
+        }  # fmt: skip
+        await door.app(scope, receive, send)
+
+    asyncio.run(silent())
+    assert sent[0]["status"] == 400 and b"nothing more of the body came" in sent[1]["body"]
+    assert list((store.root / "objects" / ".half").iterdir()) == []

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from sqlalchemy import select, update
 
+from threefold.records import now_ms
 from threefold.server.delivering import deliver_due, signature
 from threefold.store.schema import deliveries, webhooks
 
@@ -102,6 +103,13 @@ def test_an_answer_that_may_get_better_is_asked_for_again(door, store, listener,
     with store.read() as connection:
         assert connection.scalar(select(deliveries.c.status)) == "delivered"
     assert listener.got[0][0]["X-MLflow-Delivery-Id"] == listener.got[1][0]["X-MLflow-Delivery-Id"]
+
+
+def test_a_delivery_that_was_put_off_before_the_clock_was_set_back_is_sent(door, store, listener, hook):
+    door.post("registered-models/create", name="churn")
+    with store.write() as tx:
+        tx.execute(update(deliveries).values(due_ms=now_ms() + 3_600_000))
+    assert deliver(door) == 1
 
 
 def test_an_answer_that_will_not_get_better_ends_it(door, store, listener, hook):

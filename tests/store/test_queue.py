@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Connection, event, func, select
@@ -65,4 +66,20 @@ def test_everybody_is_told_when_the_commit_fails(store: Store) -> None:
     for future in futures:
         with pytest.raises(StoreError):
             future.result(20)
+    queue.close()
+
+
+def test_what_its_owner_gave_up_is_not_begun_and_the_queue_goes_on(store: Store) -> None:
+    queue, began, goes_on = WriteQueue(store), Event(), Event()
+
+    def slow(tx: Writer) -> None:
+        began.set()
+        assert goes_on.wait(20)
+
+    first = queue.submit(slow)
+    assert began.wait(20)
+    given_up, last = queue.submit(note("given up")), queue.submit(note("last"))
+    assert given_up.cancel() and not first.cancel()
+    goes_on.set()
+    assert last.result(20) == 2
     queue.close()

@@ -55,7 +55,9 @@ def remove(store: Store, name: str, alias: str, reason: str) -> None:
 
 def history(store: Store, name: str, alias: str | None = None) -> tuple[AliasMove, ...]:
     """Every move of one alias of a model, or of all, oldest first."""
-    query = select(alias_moves).where(alias_moves.c.name == name).order_by(alias_moves.c.at, alias_moves.c.id)
+    query = (
+        select(alias_moves).where(alias_moves.c.name == name).order_by(alias_moves.c.id)
+    )  # clocks jump, numbers grow
     if alias is not None:
         query = query.where(alias_moves.c.alias == alias)
     with store.read() as connection:

@@ -19,7 +19,7 @@ from threefold.server.notary import Notary
 from threefold.server.refusals import ProtocolError, refuse
 from threefold.server.routes import Endpoint, Table
 from threefold.server.senders import check_sender
-from threefold.server.streams import respond
+from threefold.server.streams import respond, whole
 from threefold.store import Store
 
 # Of the API; what begins otherwise is a page.
@@ -118,6 +118,7 @@ class Server:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 courier, notary = Courier(self.context.store, self.context.queue), Notary(self.context.store)
+                await self.context.beside(self.context.store.objects.sweep)  # of uploads that died with a server
                 await send({"type": "lifespan.startup.complete"})
             else:
                 notary.close()
@@ -148,11 +149,7 @@ def _read_and_encode(connection: Any, work: Any, call: Call) -> bytes:
 
 async def _body(receive: Receive) -> bytes:
     message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
+    if not message.get("more_body") and message["type"] == "http.request":
+        body: bytes = message.get("body", b"")
         return body
-    pieces = [body]
-    while message.get("more_body"):
-        message = await receive()
-        pieces.append(message.get("body", b""))
-    return b"".join(pieces)
+    return await whole(receive, message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from threefold.server.refusals import ProtocolError, invalid
 
 _decode = msgspec.json.Decoder().decode
 LARGEST = 2**63 - 1
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # the escape itself, not a backslash that is written before "u0000"
 
 
 class Call:
@@ -38,7 +40,9 @@ class Call:
 
     @classmethod
     def read(cls, method: str, query: bytes, body: bytes, words: Mapping[str, str]) -> Call:
-        """The call that a request makes."""
+        """The call that a request makes. Raises ProtocolError where a text holds what Postgres cannot keep."""
+        if b"\\u0000" in body and _NUL.search(body):
+            raise invalid("a text holds the letter U+0000, which not every database keeps", "the body", "leave it out")
         if method == "GET" and query:
             return cls(body, words, parse_qs(query.decode("utf-8", "replace"), keep_blank_values=True))
         return cls(body, words)
@@ -191,10 +195,10 @@ def wrong(name: str, value: Any, hint: str = "") -> ProtocolError:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = _decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = _lenient(body)
     if isinstance(found, str):  # old clients encode twice
-        found = _lenient(found.encode())
+        found = _lenient(found.encode("utf-8", "replace"))
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -206,5 +210,5 @@ def _lenient(body: bytes) -> Any:
     """JSON with the NaN and Infinity that Python writes."""
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProtocolError("BAD_REQUEST", f"the body is not JSON: {error}", "the body", "send an object {…}") from None

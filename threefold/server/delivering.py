@@ -12,7 +12,7 @@ import time
 import uuid
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from threefold.records import now_ms
 from threefold.store import Store, webhooks
@@ -55,7 +55,10 @@ class Courier:
 
 def deliver_due(store: Store, queue: WriteQueue) -> int:
     """Send every delivery whose time has come, once; returns how many were tried."""
-    due = (deliveries.c.status == "waiting", deliveries.c.due_ms <= now_ms())
+    now = now_ms()
+    # One that is due later than any pause lasts was put off before the clock was set back.
+    in_time = or_(deliveries.c.due_ms <= now, deliveries.c.due_ms > now + round(2_000 * LONGEST_PAUSE_S))
+    due = (deliveries.c.status == "waiting", in_time)
     with store.read() as connection:
         rows = connection.execute(select(deliveries).where(*due).order_by(deliveries.c.due_ms).limit(AT_ONCE)).all()
         known = {row.webhook_id: webhooks.get(connection, row.webhook_id) for row in rows}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from threefold.errors import Conflict, NotFound, Refused, StoreError, ThreefoldError
+from threefold.errors import Conflict, DiskFull, NotFound, Refused, StoreError, ThreefoldError, Unavailable
 
 STATUS = {
     "BAD_REQUEST": 400,
@@ -22,12 +22,15 @@ STATUS = {
     "INTERNAL_ERROR": 500,
     "INVALID_STATE": 500,
     "NOT_IMPLEMENTED": 501,
-    "TEMPORARILY_UNAVAILABLE": 503,
+    "TEMPORARILY_UNAVAILABLE": 503,  # clients of MLflow try again by themselves
+    "RESOURCE_EXHAUSTED": 507,  # and here they do not: a full disk stays full
 }
 _KINDS = (
     (NotFound, "RESOURCE_DOES_NOT_EXIST"),
     (Conflict, "RESOURCE_ALREADY_EXISTS"),
     (Refused, "PERMISSION_DENIED"),
+    (DiskFull, "RESOURCE_EXHAUSTED"),
+    (Unavailable, "TEMPORARILY_UNAVAILABLE"),
     (StoreError, "INTERNAL_ERROR"),
     (ThreefoldError, "INVALID_PARAMETER_VALUE"),
 )

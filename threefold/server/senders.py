@@ -10,7 +10,7 @@ from threefold.server.refusals import ProtocolError, invalid
 
 
 def check_sender(scope: Scope, *, streams: bool) -> None:
-    """Refuse a change that a foreign page sends, or whose body is a form.
+    """Refuse a change that a foreign page sends, or whose body is a form or packed.
 
     A browser names the page a request comes from (Origin), and lets a foreign page send forms and plain text without
     asking us first; a client that is no browser names no page, and sends JSON.
@@ -18,7 +18,7 @@ def check_sender(scope: Scope, *, streams: bool) -> None:
     Args:
         streams: the body is no JSON.
     Raises:
-        ProtocolError: the page is foreign, or the body is not said to be JSON.
+        ProtocolError: the page is foreign, or the body is not said to be JSON, or is said to be packed.
     """
     origin = host = kind = b""
     for name, value in scope["headers"]:
@@ -28,6 +28,11 @@ def check_sender(scope: Scope, *, streams: bool) -> None:
             host = value
         elif name == b"content-type":
             kind = value
+        elif name == b"content-encoding" and value.lower() != b"identity":
+            raise invalid(
+                f"the body is encoded as {value.decode('latin-1')}, and nothing here decodes it", "content-encoding",
+                "send the bytes as they are",
+            )  # fmt: skip
     if origin and urlsplit(origin.decode("latin-1")).netloc != host.decode("latin-1"):
         raise ProtocolError(
             "PERMISSION_DENIED", "a page of another site may not change anything here", f"Origin {origin.decode('latin-1')}",

@@ -76,7 +76,7 @@ def make_daily(store: Store, now: datetime | None = None) -> Checkpoint | None:
     """A checkpoint where the last one is a day old; for processes that run for long. None: not yet due."""
     with store.read() as connection:
         last = connection.scalar(select(checkpoints.c.at).order_by(checkpoints.c.seq.desc()).limit(1))
-    if last is not None and (now or utc_now()) - datetime.fromisoformat(last) < EVERY:
+    if last is not None and abs((now or utc_now()) - datetime.fromisoformat(last)) < EVERY:
         return None
     return make(store)
 

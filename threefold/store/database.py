@@ -25,7 +25,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from threefold.errors import DataError, StoreError
+from threefold.errors import DataError, DiskFull, StoreError, Unavailable
 
 T = TypeVar("T")
 
@@ -194,18 +194,18 @@ def explained(error: SQLAlchemyError, url: str) -> StoreError:
     cause = str(error.orig).strip() if isinstance(error, DBAPIError) else ""
     first = cause.splitlines()[0] if cause else type(error).__name__
     if isinstance(error, PoolTimeout) or "locked" in cause or "lock timeout" in cause:
-        return StoreError(
+        return Unavailable(
             f"the catalogue was busy for {BUSY_TIMEOUT_S} s", url, "find the process that holds it, then try again"
         )
     if "is full" in cause or "No space left" in cause:
-        return StoreError("the disk is full", url, "free some space and run again; nothing half-written was kept")
+        return DiskFull("the disk is full", url, "free some space and run again; nothing half-written was kept")
     if "readonly" in cause or "read-only" in cause or "unable to open" in cause:
         return StoreError(
             "the catalogue cannot be written: it is read-only for this user", url,
             "check the rights of the folder and of the files in it, or the grants of the database's user",
         )  # fmt: skip
     if _lost(error):
-        return StoreError(
+        return Unavailable(
             f"the connection to the catalogue was lost: {first}", url,
             "look whether the database is up, then try again; what was acknowledged is kept",
         )  # fmt: skip

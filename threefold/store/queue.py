@@ -52,10 +52,11 @@ class WriteQueue:
             while not self._waiting.empty() and len(batch) < LARGEST_BATCH:
                 batch.append(self._waiting.get())
             going = batch[-1] is not None
-            pieces = [entry for entry in batch if entry is not None]
+            # A future that its owner gave up is passed over: the piece of a request that is gone is not begun.
+            pieces = [entry for entry in batch if entry is not None and entry[1].set_running_or_notify_cancel()]
             if len(pieces) == 1:
                 self._alone(*pieces[0])
-            else:
+            elif pieces:
                 self._commit(pieces)
 
     def _alone(self, piece: Callable[[Writer], Any], future: Future[Any]) -> None:
@@ -92,5 +93,5 @@ class WriteQueue:
 def _copy(error: Exception) -> Exception:
     """An error of its own for each waiter: one object raised in several threads mixes up its traces."""
     if isinstance(error, StoreError):
-        return StoreError(error.what, error.where, error.do)
+        return type(error)(error.what, error.where, error.do)
     return error

@@ -7,7 +7,8 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.sql.base import Executable
 
-from threefold.errors import StoreError
+from threefold.errors import StoreError, Unavailable
 from threefold.records import utc_now
 from threefold.store import database, schema
 from threefold.store.events import GENESIS, canonical, chain
@@ -30,6 +31,7 @@ OBJECTS = "objects"  # the folder, inside that of the store
 _HEAD = select(schema.log_head.c.seq, schema.log_head.c.hash)
 _FIRST_HEAD, _MOVE_HEAD = insert(schema.log_head), update(schema.log_head)
 _INSERT_EVENT = insert(schema.events)
+_LAST_MOMENT = select(schema.events.c.at).order_by(schema.events.c.seq.desc()).limit(1)
 
 
 class Writer:
@@ -38,7 +40,18 @@ class Writer:
     def __init__(self, connection: Connection, actor: str) -> None:
         self.connection = connection
         self.actor = actor
-        self.now = utc_now().isoformat()
+        self._now: str | None = None
+
+    @property
+    def now(self) -> str:
+        """The moment of this transaction, the same for all of it, and later than every event before it.
+
+        A clock that was set back must not turn the order around: what was in production when, which evidence is the
+        newest, is read off these moments. So where the clock lags behind the log, the log's last moment is what counts.
+        """
+        if self._now is None:
+            self._now = _later(self.connection.scalar(_LAST_MOMENT))
+        return self._now
 
     def execute(self, statement: Executable, rows: Any = None) -> CursorResult[Any]:
         """Run one statement of SQLAlchemy Core inside the transaction."""
@@ -231,7 +244,7 @@ class Store:
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=database.BUSY_TIMEOUT_S):
-            raise StoreError(
+            raise Unavailable(
                 f"the catalogue was busy for {database.BUSY_TIMEOUT_S} s", self.url,
                 "a transaction of this very process holds it: end that one first",
             )  # fmt: skip
@@ -262,6 +275,15 @@ class Store:
 def new_id() -> str:
     """A fresh id, 32 hex letters."""
     return uuid.uuid4().hex
+
+
+def _later(moment: str | None) -> str:
+    now = utc_now().isoformat()
+    if moment is None or moment < now:
+        return now
+    with suppress(ValueError):  # somebody altered the row by hand; `threefold audit verify` says so
+        return (datetime.fromisoformat(moment) + timedelta(microseconds=1)).isoformat()
+    return now
 
 
 def _actor() -> str:

@@ -61,15 +61,23 @@ def test_a_folder_that_is_a_file_is_answered(tmp_path: Path) -> None:
         LocalObjects(tmp_path / "objects").put(b"x")
 
 
-def test_what_a_killed_writer_left_is_swept_after_a_day_and_not_before(tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_is_swept_and_what_still_grows_is_not(tmp_path: Path) -> None:
     objects = LocalObjects(tmp_path)
-    objects.put(b"flights")
-    old, young = (tmp_path / ".half" / name for name in ("old", "young"))
-    for file in (old, young):
-        file.write_bytes(b"fli")
-    os.utime(old, (0, 0))
-    assert objects.sweep() == 1
-    assert [path.name for path in (tmp_path / ".half").iterdir()] == ["young"]
+    with objects.growing() as half:
+        half.write(b"fli")
+        (tmp_path / ".half" / "of a writer that was killed").write_bytes(b"fli")
+        assert objects.sweep() == 1
+        half.write(b"ghts")
+        assert objects.get(half.keep()[0]) == b"flights"
+    assert list((tmp_path / ".half").iterdir()) == []
+
+
+def test_a_file_that_nobody_wrote_to_for_a_day_is_swept_whoever_holds_it(tmp_path: Path) -> None:
+    objects = LocalObjects(tmp_path)
+    with objects.growing():
+        (half,) = (tmp_path / ".half").iterdir()
+        os.utime(half, (0, 0))
+        assert objects.sweep() == 1
 
 
 def test_what_is_there_is_listed_measured_and_removed(tmp_path: Path) -> None:

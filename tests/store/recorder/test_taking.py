@@ -86,3 +86,17 @@ def test_a_folder_that_cannot_be_written_is_answered(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be kept"):
         spool.Spool(tmp_path / "file" / "run")
+
+
+def test_large_records_travel_in_small_company(tmp_path: Path) -> None:
+    mine = spool.Spool(tmp_path / "run")
+    mine.add(START)
+    for _ in range(3):
+        mine.add({"is": "params", "values": {"long": "x" * (spool.TOGETHER // 2)}})
+    reader, known, together = spool.Reader(tmp_path / "run"), 0, []
+    while batch := reader.after(known, 500):
+        together.append(len(batch))
+        known = batch[-1][0]
+    assert together == [2, 1, 1]
+    reader.close()
+    mine.close()

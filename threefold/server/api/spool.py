@@ -8,11 +8,12 @@ import msgspec
 from sqlalchemy import Connection
 from starlette.types import Receive, Scope, Send
 
+from threefold.server import transfer
 from threefold.server.call import Call
 from threefold.server.context import Context
 from threefold.server.refusals import invalid
 from threefold.server.routes import Endpoint, at_once, reading, streaming
-from threefold.server.streams import pieces, respond
+from threefold.server.streams import respond, whole
 from threefold.store.recorder import taking
 
 PATH = "/api/threefold/spool"
@@ -39,10 +40,7 @@ def here(context: Context, call: Call) -> dict[str, bool]:
 
 async def keep_file(context: Context, call: Call, _scope: Scope, receive: Receive, send: Send) -> None:
     """Take the bytes of a file. Refused where they are not what their digest says."""
-    with context.store.objects.growing() as half:
-        async for piece in pieces(receive):
-            await context.beside(half.write, piece)
-        digest, size = await context.beside(half.keep)
+    digest, size = await transfer.take(context, receive)
     if digest != call.need("digest"):
         raise invalid(f"the bytes have the digest {digest}", "the body", "send the file again")
     await respond(send, 200, msgspec.json.encode({"size_bytes": size}))
@@ -50,7 +48,7 @@ async def keep_file(context: Context, call: Call, _scope: Scope, receive: Receiv
 
 async def take(context: Context, call: Call, _scope: Scope, receive: Receive, send: Send) -> None:
     """Take records; answers how many of the run are in the catalogue now."""
-    body = b"".join([piece async for piece in pieces(receive)])
+    body = await whole(receive)
     try:
         records = _decode(body).records
     except msgspec.DecodeError as error:

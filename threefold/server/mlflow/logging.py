@@ -152,7 +152,7 @@ def _add(tx: Writer, run_id: str, run: lifecycle.RunKey, points: Sequence[Point]
 def _batch(call: Call) -> tuple[str, Sequence[Point], list[tuple[str, str]], list[tuple[str, str]]]:
     try:
         batch = _read_batch(call.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _patient_batch(call)
     params, tags = _named(batch.params, "params", checks.PARAM), _named(batch.tags, "tags", checks.TAG)
     return batch.run_id, batch.metrics, params, tags

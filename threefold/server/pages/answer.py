@@ -14,7 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from threefold.errors import Conflict, NotFound, Refused, StoreError, ThreefoldError
+from threefold.errors import Conflict, DiskFull, NotFound, Refused, StoreError, ThreefoldError
 from threefold.server.pages.look import render
 from threefold.store import Store
 
@@ -31,7 +31,7 @@ HEADERS = {
     "vary": "accept, accept-encoding, cookie",
 }
 WORTH_PACKING = 1_000  # bytes; below, the headers weigh more than what is spared
-STATUS = {NotFound: 404, Refused: 403, Conflict: 409, StoreError: 503}
+STATUS = {NotFound: 404, Refused: 403, Conflict: 409, DiskFull: 507, StoreError: 503}
 
 
 def page(template: str) -> Callable[[Handler], Callable[[Request], Any]]:

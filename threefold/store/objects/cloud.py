@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from threefold.errors import NotFound, StoreError
+from threefold.errors import NotFound, StoreError, Unavailable
 from threefold.store.objects.base import Growing, Objects, digest_of
 from threefold.store.objects.growing import GrowingFile, sweep
 from threefold.store.pieces import PIECE_BYTES
@@ -179,7 +179,7 @@ class CloudObjects(Objects):
                 "check them in the environment, and their rights",
             ) from error
         except (exceptions.BaseError, TimeoutError, ConnectionError) as error:
-            raise StoreError(
+            raise Unavailable(
                 f"the object store does not answer as it should: {_cause(error)}",
                 self.address,
                 "check the network and the service, then try again; nothing half-written was kept",

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threefold.store.objects.base import Growing, Objects, digest_of
-from threefold.store.objects.growing import GrowingFile, disk_error, sweep
+from threefold.store.objects.growing import GrowingFile, disk_error, gate, sweep
 from threefold.store.pieces import pieces_of
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there the grace of `store gc` has to do
-    fcntl = None  # type: ignore[assignment]  # the name stays, without its functions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,12 +56,12 @@ class LocalObjects(Objects):
 
     def remove_unused(self, digest: str, before: float) -> bool:
         """Take an object away unless it was put again since."""
-        with self._gate(alone=True):
+        with gate(self.root, alone=True):
             return super().remove_unused(digest, before)
 
     def _used_again(self, digest: str) -> bool:
         """Note that an object is wanted now; False where it has just been taken away."""
-        with self._gate(alone=False):
+        with gate(self.root, alone=False):
             try:
                 os.utime(self.path(digest))
             except FileNotFoundError:
@@ -75,19 +69,6 @@ class LocalObjects(Objects):
             except PermissionError:
                 pass  # another user's file: it keeps its age, and the grace of `store gc` has to do
             return True
-
-    @contextmanager
-    def _gate(self, *, alone: bool) -> Iterator[None]:
-        """Many may use objects at a time, or one may take them away."""
-        if fcntl is None:
-            yield
-            return
-        gate = os.open(self.root, os.O_RDONLY)
-        try:
-            fcntl.flock(gate, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            yield
-        finally:
-            os.close(gate)
 
     def put(self, data: bytes) -> str:
         """Keep some bytes; returns their digest. Raises StoreError."""

@@ -78,7 +78,7 @@ class Run:
             if not isinstance(value, int | float) and not hasattr(value, "__float__"):
                 raise DataError(f"the metric {name!r} is {type(value).__name__}, not a number", "track", "log a number")
         numbers = {name: _number(float(value)) for name, value in values.items()}
-        self._say({"is": "metrics", "values": numbers, "step": int(step), "at_ms": now_ms()})
+        self._say({"is": "metrics", "values": numbers, "step": _step(step), "at_ms": now_ms()})
 
     def file(self, source: str | Path | bytes, name: str | None = None) -> None:
         """Keep a file, or some bytes, with the run, as they are at this moment.
@@ -247,6 +247,8 @@ def _watching(run: Run) -> Any:
 def _texts(values: Mapping[str, Any], most: int, what: str) -> dict[str, Any]:
     for name, value in values.items():
         _check_key(name, what)
+        if isinstance(value, str):
+            _check_text(value, f"the {what} {name!r}")
         if isinstance(value, str) and len(value) > most:
             raise DataError(
                 f"the {what} {name!r} has {len(value)} letters; at most {most} fit", "track", "keep it as a file"
@@ -258,6 +260,21 @@ def _texts(values: Mapping[str, Any], most: int, what: str) -> dict[str, Any]:
 def _check_key(name: str, what: str) -> None:
     if not isinstance(name, str) or not 0 < len(name) <= KEY_LETTERS:
         raise DataError(f"{str(name)[:40]!r} cannot name a {what}", "track", f"use 1 to {KEY_LETTERS} letters")
+    _check_text(name, f"the name of a {what}")
+
+
+def _check_text(text: str, what: str) -> None:
+    """Refuse at once what no catalogue keeps: the spool could never be delivered, and all that follows would wait."""
+    if "\0" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)):
+        raise DataError(
+            f"{what} holds a letter that cannot be kept: U+0000, or half a character", "track", "leave it out"
+        )
+
+
+def _step(step: int) -> int:
+    if not -(2**63) <= int(step) < 2**63:
+        raise DataError(f"the step {str(step)[:40]} has more than 64 bits", "track", "count in larger steps")
+    return int(step)
 
 
 def _number(value: float) -> float | str | None:

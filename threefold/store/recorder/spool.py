@@ -26,6 +26,7 @@ except ImportError:  # Windows has no flock: there nobody else may deliver a spo
     fcntl = None  # type: ignore[assignment]  # the name stays, without its functions
 
 LINES = "records.jsonl"
+TOGETHER = 8_000_000  # bytes of records that travel together; one that is larger travels alone
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -121,10 +122,12 @@ class Reader:
             self._file.readline()
             self._number += 1
         self._at = self._file.tell()
-        found = []
+        found: list[tuple[int, dict[str, Any]]] = []
+        size = 0
         for number in range(known + 1, known + most + 1):
             line = self._file.readline()
-            if not line.endswith(b"\n"):
+            size += len(line)
+            if not line.endswith(b"\n") or (found and size > TOGETHER):
                 break
             found.append((number, _decode(line)))
         return found

@@ -42,6 +42,7 @@ def safe(path: str) -> str:
     parts = plain.split("/")
     if (
         plain.startswith(("/", "file:")) or ".." in parts or "\\" in plain or "#" in plain
+        or "\ufffd" in plain  # stands for bytes that were no UTF-8: two such names would be one
         or plain[1:2] == ":" or any(ord(letter) < 32 or ord(letter) == 127 for letter in plain)
     ):  # fmt: skip
         raise DataError("Invalid path", f"the path {path[:200]!r}", "name a file below the root, without '..'")
