@@ -46,3 +46,45 @@ def test_a_deleted_model_is_gone_unless_asked_for(door, model):
 
 def test_a_name_that_would_be_a_path_is_refused(door):
     assert "Invalid model name" in door.refused("POST", "logged-models", experiment_id="0", name="a/b")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Foo", "Invalid filter string 'Foo'"),
+        ("name = 'a' OR name = 'b'", "Invalid filter string"),
+        ("foo.bar = 'a'", "Invalid entity type"),
+        ("name > 'a'", "Invalid comparison operator"),
+        ("metrics.acc LIKE 0", "Invalid comparison operator"),
+        ("creation_time LIKE '1'", "Invalid comparison operator"),
+        ("status > 'READY'", "Invalid comparison operator"),
+    ],
+)
+def test_a_filter_that_mlflow_refuses_here_is_refused(door, text, said):
+    assert said in door.refused("POST", "logged-models/search", experiment_ids=["0"], filter=text)[1]
+
+
+def test_beyond_mlflow_a_filter_takes_or_in_parentheses(door, model):
+    text = "(name = 'trees' OR name = 'forest') AND params.depth = '3'"
+    found = door.post("logged-models/search", experiment_ids=["0"], filter=text)["models"]
+    assert [one["info"]["model_id"] for one in found] == [model]
+
+
+def test_a_page_token_is_for_the_search_that_gave_it(door, model):
+    door.post("logged-models", experiment_id="0", name="forest")
+    asked = {"experiment_ids": ["0"], "max_results": 1, "filter": "name LIKE '%'"}
+    first = door.post("logged-models/search", **asked)
+    token = first["next_page_token"]
+    assert door.post("logged-models/search", **asked, page_token=token)["models"][0]["info"]["model_id"] == model
+    for change, said in (
+        ({"experiment_ids": ["1"]}, "Experiment IDs in the page token do not match"),
+        ({"filter": "name = 'trees'"}, "Filter string in the page token does not match"),
+        ({"order_by": [{"field_name": "name"}]}, "Order by in the page token does not match"),
+    ):
+        other = {**asked, **change, "page_token": token}
+        assert said in door.refused("POST", "logged-models/search", **other)[1]
+
+
+@pytest.mark.parametrize("count", [-1, 50_001])
+def test_a_page_of_models_has_a_sensible_size(door, count):
+    assert "max_results" in door.refused("POST", "logged-models/search", experiment_ids=["0"], max_results=count)[1]

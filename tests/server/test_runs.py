@@ -1,5 +1,6 @@
 """Runs over the protocol: their life, what is logged to them, and how they are found."""
 
+import json
 import sys
 
 import pytest
@@ -66,7 +67,8 @@ def test_a_batch_is_logged_whole_or_not_at_all(door, run):
     ("route", "body", "said"),
     [
         ("runs/log-metric", {"key": "m", "timestamp": 1}, "Missing value for required parameter 'value'. "),
-        ("runs/log-batch", {"metrics": [{"key": "mae", "value": 2.5}]}, 'Invalid value [{"key":"mae","value":2.5}]'),
+        ("runs/log-batch", {"metrics": [{"key": "mae", "value": 2.5}]}, "required parameter 'metrics[0].timestamp'"),
+        ("runs/log-batch", {"metrics": [metric("m", None)]}, "required parameter 'metrics[0].value'"),
         ("runs/log-metric", {"key": "m", "value": 1, "timestamp": 1, "step": "foo"}, 'Invalid value "foo"'),
         ("runs/log-metric", {"key": "k" * 251, "value": 1, "timestamp": 1}, "maximum length of 250"),
         ("runs/log-metric", {"key": "../up", "value": 1, "timestamp": 1}, "may be treated as files"),
@@ -137,7 +139,17 @@ def test_pages_follow_one_another_and_the_count_is_told_when_asked(five):
 
 
 @pytest.mark.parametrize(
-    "text", ["metrics.a >", "foo = 'x'", "metrics.a > 'x'", "(" * 5_000, "a = 'x' b", "params.a = 1"]
+    "text",
+    [
+        "lifecycle_stage = 'active'",
+        "experiment_id = '0'",
+        "metrics.a >",
+        "foo = 'x'",
+        "metrics.a > 'x'",
+        "(" * 5_000,
+        "a = 'x' b",
+        "params.a = 1",
+    ],
 )
 def test_a_filter_that_means_nothing_is_refused(door, text):
     assert door.refused("POST", "runs/search", experiment_ids=["0"], filter=text)[0] == "INVALID_PARAMETER_VALUE"
@@ -157,6 +169,12 @@ def test_a_history_is_read_page_by_page_in_the_order_of_time(door, run):
     assert steps == list(range(9, -1, -1))
 
 
+def test_a_page_of_no_points_is_empty(door, run):
+    door.post("runs/log-metric", run_id=run, **metric("m", 1.0))
+    assert door.get("metrics/get-history", run_id=run, metric_key="m", max_results=0) == {"metrics": []}
+    assert door.refused("GET", "metrics/get-history", run_id=run, metric_key="m", max_results=-1)
+
+
 def test_a_drawing_gets_evenly_spread_steps_with_both_ends(door, run):
     door.post("runs/log-batch", run_id=run, metrics=[metric("m", float(n), n, n) for n in range(100)])
     found = door.get("metrics/get-history-bulk-interval", run_ids=run, metric_key="m", max_results=4)["metrics"]
@@ -174,6 +192,30 @@ def test_a_dataset_and_a_model_belong_to_the_run_that_used_them(door, run):
     assert found["inputs"]["dataset_inputs"] == [{"dataset": dataset, "tags": tags}]
     assert found["outputs"]["model_outputs"] == [{"model_id": "m-2", "step": 3}]
     assert names(door, filter="dataset.name = 'flights' AND datasets.context IN ('train')") == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        ({"value": "train"}, "InputTag key cannot be None"),
+        ({"key": "for"}, "InputTag value cannot be None"),
+        ({"key": "k" * 256, "value": ""}, "'key' exceeds the maximum length of 255"),
+        ({"key": "k", "value": "v" * 501}, "'value' exceeds the maximum length of 500"),
+    ],
+)
+def test_a_tag_of_a_dataset_has_a_name_and_a_value_of_some_length(door, run, tag, said):
+    dataset = {"name": "flights", "digest": "abc", "source_type": "local", "source": "x"}
+    uses = [{"dataset": dataset, "tags": [tag]}]
+    assert said in door.refused("POST", "runs/log-inputs", run_id=run, datasets=uses)[1]
+
+
+def test_a_model_of_an_old_client_is_kept_in_a_tag_without_its_configuration(door, run):
+    flavors = {"python_function": {"config": {"a": 1}, "code": "c"}}
+    model = {"run_id": run, "flavors": flavors, "artifact_path": "model", "utc_time_created": "now", "extra": 1}
+    door.post("runs/log-model", run_id=run, model_json=json.dumps(model))
+    kept = json.loads(data_of(door, run)["tags"]["mlflow.log-model.history"])
+    assert [list(one) for one in kept] == [["run_id", "artifact_path", "utc_time_created", "flavors"]]
+    assert kept[0]["flavors"] == {"python_function": {"code": "c"}}
 
 
 def test_runs_of_the_engine_and_of_clients_are_found_together(door, store):

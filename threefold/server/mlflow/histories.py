@@ -23,8 +23,10 @@ def history(connection: Connection, call: Call) -> dict[str, Any]:
     """Every value of one metric of a run, page by page."""
     run_id, name = call.run_id(), call.need("metric_key")
     limit = cast(int, call.whole("max_results", PAGE))
-    if limit < 1:
+    if limit < 0:
         raise invalid(f"Invalid value {limit} for parameter 'max_results' supplied. It must be a positive integer")
+    if limit == 0:
+        return {"metrics": []}
     rows, token = histories.page(connection, run_id, name, limit, call.text("page_token"))
     answer: dict[str, Any] = {"metrics": [_metric(name, row) for row in rows]}
     if token:

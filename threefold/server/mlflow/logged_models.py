@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection
 
 from threefold.server.call import Call, missing, sent, shown
-from threefold.server.mlflow.experiments import key_of
+from threefold.server.mlflow.experiments import LARGEST_PAGE, key_of, page_size
 from threefold.server.mlflow.shapes import paged, pairs, tags_in
 from threefold.server.refusals import invalid
 from threefold.server.routes import reading, writing
@@ -84,11 +84,16 @@ def search(connection: Connection, call: Call) -> dict[str, Any]:
         raise missing("experiment_ids")
     on = [_dataset(item) for item in call.items("datasets")]
     order = [_order(item) for item in call.items("order_by")]
-    limit, offset = cast(int, call.whole("max_results", PAGE)) or PAGE, offset_of(call.text("page_token"))
+    asked = {
+        "Experiment IDs": call.texts("experiment_ids"), "Filter string": call.text("filter") or "",
+        "Order by": call.items("order_by"),
+    }  # fmt: skip
+    limit = page_size(call, PAGE, LARGEST_PAGE) if call.whole("max_results") else PAGE
+    offset = offset_of(call.text("page_token"), asked)
     keys = logged_models_finding.search(
         connection, experiments.ids_of(call.texts("experiment_ids")), call.text("filter"), on, order, limit + 1, offset
     )
-    token = token_of(offset + limit) if len(keys) > limit else None
+    token = token_of(offset + limit, asked) if len(keys) > limit else None
     return paged("models", [shape(one) for one in logged_models.load(connection, keys[:limit])], token)
 
 

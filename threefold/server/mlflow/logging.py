@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from threefold.server.call import Call, missing, number, whole, wrong
+from threefold.server.call import Call, missing, number, whole
 from threefold.server.mlflow.shapes import tags_in
 from threefold.server.refusals import ProtocolError, invalid
 from threefold.server.routes import writing
@@ -19,6 +19,7 @@ from threefold.store.tracking.metrics import Point
 from threefold.store.tracking.reading import DatasetUse
 
 LOGGED_MODELS = "mlflow.log-model.history"
+_KEPT_OF_MODEL = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
 
 
 class _Metric(Point, frozen=True, kw_only=True, rename={"name": "key", "at_ms": "timestamp"}):
@@ -129,16 +130,15 @@ def log_model(tx: Writer, call: Call) -> dict[str, Any]:
         raise invalid(f"Malformed model info. \n {text} \n is not a valid JSON", "model_json", "send JSON") from None
     if not isinstance(model, dict):
         raise invalid(f"Malformed model info. \n {text} \n is not a JSON object", "model_json", "send an object")
+    if not isinstance(model.get("flavors", {}), dict):
+        raise invalid("the flavors of a model are an object", "model_json.flavors", "send {name: {…}}")
     absent = {"artifact_path", "flavors", "utc_time_created", "run_id"} - set(model)
     if absent:
         raise invalid(f"Model json is missing mandatory fields: {absent}", "model_json", "give them")
     run = lifecycle.open_run(tx.connection, run_id)
     known = json.loads(lifecycle.tag_of(tx.connection, run.number, LOGGED_MODELS) or "[]")
-    kept = {
-        key: model[key]
-        for key in ("run_id", "artifact_path", "utc_time_created", "flavors", "model_uuid")
-        if key in model
-    }
+    kept = {name: model[name] for name in model if name in _KEPT_OF_MODEL}
+    kept["flavors"] = {name: _without_config(flavor) for name, flavor in model["flavors"].items()}  # last, as in MLflow
     tracked.set_tags(tx.connection, run.number, {LOGGED_MODELS: json.dumps([*known, kept])})
     return {}
 
@@ -159,10 +159,7 @@ def _batch(call: Call) -> tuple[str, Sequence[Point], list[tuple[str, str]], lis
 
 
 def _patient_batch(call: Call) -> tuple[str, Sequence[Point], list[tuple[str, str]], list[tuple[str, str]]]:
-    metrics_given = call.items("metrics")
-    if any(item.get(field) is None for item in metrics_given for field in ("key", "value", "timestamp")):
-        raise wrong("metrics", metrics_given, "each has key, value and timestamp")
-    points = [_point(item, f"metrics[{place}]") for place, item in enumerate(metrics_given)]
+    points = [_point(item, f"metrics[{place}]") for place, item in enumerate(call.items("metrics"))]
     params = _named(call.items("params"), "params", checks.PARAM)
     return call.run_id(), points, params, _named(call.items("tags"), "tags", checks.TAG)
 
@@ -207,6 +204,10 @@ def _check_points(points: Sequence[Point]) -> None:
             checks.check_time(point.at_ms, point.name, point.value, f"metrics[{place}].timestamp")
 
 
+def _without_config(flavor: Any) -> Any:
+    return {name: value for name, value in flavor.items() if name != "config"} if isinstance(flavor, dict) else flavor
+
+
 def _optional(item: Mapping[str, Any], name: str, path: str) -> str | None:
     value = item.get(name)
     if value is not None and not isinstance(value, str):
@@ -232,10 +233,14 @@ def _use(item: dict[str, Any], at: str) -> DatasetUse:
                 at,
                 "shorten it",
             )
+    for tag in item.get("tags") or []:
+        for name in ("key", "value"):
+            if tag.get(name) is None:
+                raise invalid(f"InputTag {name} cannot be None", f"{at}.tags", "give key and value of each tag")
     tags = tags_in(item.get("tags") or [])
     for key, value in tags.items():
-        checks.check_length(key, checks.DATASET_TAG["key"], "tags.key")
-        checks.check_length(value, checks.DATASET_TAG["value"], "tags.value")
+        checks.check_length(key, checks.DATASET_TAG["key"], "key")
+        checks.check_length(value, checks.DATASET_TAG["value"], "value")
     return DatasetUse(**texts, tags=dict(tags))  # type: ignore[arg-type]
 
 

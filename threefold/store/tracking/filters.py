@@ -83,8 +83,11 @@ Filter = Compare | Every | Some | Not
 Leaf = Callable[[Compare], ColumnElement[bool]]
 
 
-def parse(text: str | None) -> Filter:
+def parse(text: str | None, *, bare_or: bool = True) -> Filter:
     """Read a filter. Raises DataError with the place that was not understood.
+
+    Args:
+        bare_or: whether OR may stand outside of parentheses.
 
     >>> parse("metrics.loss < 0.1")
     Compare(kind='metric', name='loss', sign='<', value=0.1)
@@ -92,7 +95,7 @@ def parse(text: str | None) -> Filter:
     if not text or not text.strip():
         return Every()
     reader = _Reader(text)
-    found = reader.either()
+    found = reader.either() if bare_or else reader.all()
     if reader.word is not None:
         raise reader.refuse()
     return found

@@ -32,8 +32,8 @@ _TEXTS = {
     "run_id": runs.c.id, "run_name": runs.c.name, "user_id": runs.c.user, "artifact_uri": runs.c.artifact_root,
 }  # fmt: skip
 _TIMES = {"start_time": runs.c.started_at, "end_time": runs.c.ended_at}
-_OWN = ("status", "lifecycle_stage", "experiment_id")
-ATTRIBUTES = (*_TEXTS, *_TIMES, *_OWN)
+ATTRIBUTES = (*_TEXTS, *_TIMES, "status")  # of a filter; which experiments and whether deleted ones is asked beside it
+_ORDERED_BY = (*ATTRIBUTES, "experiment_id", "lifecycle_stage")
 _NAMED = {"param": params, "tag": run_tags}
 _LISTS = (*filters.TEXTUAL, "IN", "NOT IN")
 
@@ -115,8 +115,9 @@ def _attribute(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
     name = _attribute_name(compare.name)
     if name in _TIMES:
         return compared(_TIMES[name], compare, dialect, moment(int(number_in(compare))))
-    if name in ("status", "lifecycle_stage"):
-        return _word(name, compare)
+    if name == "status":  # a few words that the protocol calls otherwise: which of them fit is known before asking
+        text = text_in(compare)
+        return runs.c.status.in_([ours for ours, word in STATUSES.items() if _fits(word, compare.sign, text)])
     if compare.sign in ("IN", "NOT IN"):
         if name != "run_id":
             raise DataError(
@@ -124,18 +125,7 @@ def _attribute(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
                 "join comparisons by OR",
             )  # fmt: skip
         return compared(runs.c.id, compare, dialect)
-    column = func.cast(runs.c.experiment_id, params.c.name.type) if name == "experiment_id" else _TEXTS[name]
-    return compared(column, compare, dialect, text_in(compare))
-
-
-def _word(name: str, compare: Compare) -> ColumnElement[bool]:
-    """A column of a few words that the protocol calls otherwise: which of them fit is known before asking."""
-    text = text_in(compare)
-    if name == "status":
-        return runs.c.status.in_([ours for ours, word in STATUSES.items() if _fits(word, compare.sign, text)])
-    active = _fits("active", compare.sign, text)
-    deleted = _fits("deleted", compare.sign, text)
-    return runs.c.deleted_at.is_(None) & active | runs.c.deleted_at.is_not(None) & deleted
+    return compared(_TEXTS[name], compare, dialect, text_in(compare))
 
 
 def _fits(word: str, sign: str, text: str) -> bool:
@@ -161,20 +151,20 @@ def _dataset(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
     return runs.c.number.in_(used.where(compared(columns[compare.name], compare, dialect, value)))
 
 
-def _attribute_name(name: str) -> str:
+def _attribute_name(name: str, among: Sequence[str] = ATTRIBUTES) -> str:
     known = _ALIASES.get(name, name)
-    if known not in ATTRIBUTES:
+    if known not in among:
         raise DataError(
             f"Invalid attribute key '{name}' specified",
             "the filter or order_by",
-            f"it is one of {', '.join(ATTRIBUTES)}",
+            f"it is one of {', '.join(among)}",
         )
     return known
 
 
 def _key(clause: str) -> tuple[str, str, bool]:
     kind, name, ascending = ordering(clause, ("attribute", "metric", "param", "tag"))
-    return kind, _attribute_name(name) if kind == "attribute" else name, ascending
+    return kind, _attribute_name(name, _ORDERED_BY) if kind == "attribute" else name, ascending
 
 
 def _ordered(

@@ -18,52 +18,15 @@ from threefold.store.tracking import runs as tracked
 from threefold.store.tracking.checks import RUN_NAME, USER, check_length
 
 NAME, PARENT, COMMIT = "mlflow.runName", "mlflow.parentRunId", "mlflow.source.git.commit"
-_FIRST = [
-    "amber",
-    "bold",
-    "calm",
-    "crisp",
-    "deep",
-    "early",
-    "fair",
-    "fine",
-    "gentle",
-    "glad",
-    "keen",
-    "kind",
-    "late",
-    "lively",
-    "loud",
-    "mild",
-    "neat",
-    "proud",
-    "quick",
-    "quiet",
-]
+_FIRST = [  # words with which MLflow's own random names begin, too: its clients expect one of them
+    "able", "bold", "bright", "calm", "capable", "clean", "fearless", "funny", "gentle", "gifted", "kindly", "loud",
+    "nimble", "orderly", "peaceful", "polite", "rare", "serious", "silent", "sincere", "smiling", "thoughtful",
+    "upbeat", "wise",
+]  # fmt: skip
 _SECOND = [
-    "ant",
-    "bee",
-    "crane",
-    "crow",
-    "deer",
-    "dove",
-    "elk",
-    "finch",
-    "fox",
-    "hare",
-    "heron",
-    "ibis",
-    "jay",
-    "lark",
-    "lynx",
-    "mole",
-    "newt",
-    "otter",
-    "owl",
-    "perch",
-    "seal",
-    "swan",
-]
+    "ant", "bee", "crane", "crow", "deer", "dove", "elk", "finch", "fox", "hare", "heron", "ibis", "jay", "lark",
+    "lynx", "mole", "newt", "otter", "owl", "perch", "seal", "swan",
+]  # fmt: skip
 
 _KEY = select(runs.c.number, runs.c.experiment_id, runs.c.deleted_at).where(runs.c.id == bindparam("run_id"))
 

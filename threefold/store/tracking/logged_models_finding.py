@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Select, and_, case, f
 from threefold.errors import DataError
 from threefold.store.schema import logged_model_metrics, logged_model_params, logged_model_tags, logged_models
 from threefold.store.tracking import filters
-from threefold.store.tracking.filters import Compare, check_sign, compared, number_in, text_in, unquoted
+from threefold.store.tracking.filters import Compare, compared, number_in, text_in, unquoted
 from threefold.store.tracking.logged_models import STATUSES
 
 _TIMES = {
@@ -52,7 +52,7 @@ def search(
     """The ids of the logged models on one page, in order. Raises DataError."""
     alive = logged_models.c.deleted_at.is_(None)
     query = select(logged_models.c.id).where(alive, logged_models.c.experiment_id.in_(list(experiments)))
-    tree = filters.parse(where)
+    tree = _tree(where)
     condition = filters.matching(tree, lambda compare: _leaf(compare, on, connection.dialect))
     if condition is not None:
         query = query.where(condition)
@@ -65,19 +65,28 @@ def search(
     return list(connection.scalars(query.order_by(logged_models.c.id).limit(limit).offset(offset)))
 
 
+def _tree(where: str | None) -> filters.Filter:
+    """The filter. MLflow's clients expect that OR is refused here; so what we take beyond MLflow stands in parentheses."""
+    try:
+        return filters.parse(where, bare_or=False)
+    except DataError as error:
+        raise DataError(f"Invalid filter string {where!r}. {error.what}", error.where, error.do) from None
+
+
 def _leaf(compare: Compare, on: Sequence[DatasetFilter], dialect: Dialect) -> ColumnElement[bool]:
     if compare.kind == "attribute":
         return _attribute(compare, dialect)
     if compare.kind == "dataset":
         raise DataError("Invalid entity type 'dataset'", "the filter", "name datasets in `datasets`")
     if compare.kind == "metric":
+        _check_sign(compare, filters.NUMERIC)
         table = logged_model_metrics
         found = [table.c.name == compare.name, compared(table.c.value, compare, dialect, number_in(compare))]
         if on:
             found.append(_measured_on(on))
         return logged_models.c.id.in_(select(table.c.model_id).where(*found))
     named = logged_model_params if compare.kind == "param" else logged_model_tags
-    check_sign(compare, _LISTS)
+    _check_sign(compare, _LISTS)
     value = None if compare.sign in ("IN", "NOT IN") else text_in(compare)
     fits = compared(named.c.value, compare, dialect, value)
     return logged_models.c.id.in_(select(named.c.model_id).where(named.c.name == compare.name, fits))
@@ -85,18 +94,28 @@ def _leaf(compare: Compare, on: Sequence[DatasetFilter], dialect: Dialect) -> Co
 
 def _attribute(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
     if compare.name in _TIMES:
+        _check_sign(compare, filters.NUMERIC)
         return compared(_TIMES[compare.name], compare, dialect, number_in(compare))
     if compare.name == "status":
-        text = text_in(compare, ("=", "!="))
+        _check_sign(compare, ("=", "!="))
+        text = text_in(compare)
         fits = [number for number, word in enumerate(STATUSES, 1) if (word == text) == (compare.sign == "=")]
         return logged_models.c.status.in_(fits)
     if compare.name not in _TEXTS:
         raise DataError(
             f"Invalid attribute key '{compare.name}' specified", "the filter", f"it is one of {', '.join(_COLUMNS)}"
         )
-    check_sign(compare, _LISTS)
+    _check_sign(compare, _LISTS)
     value = None if compare.sign in ("IN", "NOT IN") else text_in(compare)
     return compared(_TEXTS[compare.name], compare, dialect, value)
+
+
+def _check_sign(compare: Compare, signs: Sequence[str]) -> None:
+    if compare.sign not in signs:
+        raise DataError(
+            f"Invalid comparison operator for {compare.kind}s.{compare.name}: '{compare.sign}'", "the filter",
+            f"it can be compared with {' '.join(signs)}",
+        )  # fmt: skip
 
 
 def _measured_on(on: Sequence[DatasetFilter]) -> ColumnElement[bool]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from threefold.errors import DataError
 from threefold.store.tracking.filters import identifier
@@ -14,26 +16,38 @@ from threefold.store.tracking.filters import identifier
 _ORDER = re.compile(r"\s*(?P<name>(?:`[^`]*`|\"[^\"]*\"|[^`\"\s])+)(?:\s+(?P<word>\S+))?\s*")
 
 
-def token_of(offset: int) -> str:
+def token_of(offset: int, asked: Mapping[str, Any] | None = None) -> str:
     """The token of a page that begins at a row.
+
+    Args:
+        asked: what the search asked for, under names that a person reads; the next page has to ask for the same.
 
     >>> offset_of(token_of(100))
     100
     """
-    return base64.b64encode(json.dumps({"offset": offset}).encode()).decode()
+    bound = {name: _digest(value) for name, value in (asked or {}).items()}
+    said = {"offset": offset, "asked": bound} if bound else {"offset": offset}
+    return base64.b64encode(json.dumps(said).encode()).decode()
 
 
-def offset_of(token: str | None) -> int:
-    """Where a page begins; 0 without a token. Raises DataError."""
+def offset_of(token: str | None, asked: Mapping[str, Any] | None = None) -> int:
+    """Where a page begins; 0 without a token. Raises DataError, also where another page was asked for."""
     if not token:
         return 0
     try:
         found = json.loads(base64.b64decode(token, validate=True))
-        offset = int(found["offset"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        offset, bound = int(found["offset"]), dict(found.get("asked") or {})
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
         raise _bad(token) from None
     if offset < 0:
         raise _bad(token)
+    for name, value in (asked or {}).items():
+        if name in bound and bound[name] != _digest(value):
+            verb = "do" if name.endswith("s") else "does"
+            raise DataError(
+                f"{name} in the page token {verb} not match what is asked for now", "page_token",
+                "ask for the next page with the same arguments, or begin again without a token",
+            )  # fmt: skip
     return offset
 
 
@@ -61,3 +75,7 @@ def _bad(token: str) -> DataError:
     return DataError(
         f"Invalid page token, could not base64-decode {token[:80]!r}", "page_token", "send it as it was given"
     )
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
