@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+from urllib.parse import quote
 
 import pytest
 
 from threefold.server import streams
+from threefold.store.tracking import files
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 
@@ -71,8 +73,6 @@ def test_a_folder_lists_its_files_and_folders_by_their_names(door, put):
 
 
 def test_a_folder_of_thousands_is_listed_whole(door, store):
-    from threefold.store.tracking import files
-
     digest = store.objects.put(b"x")
     with store.write() as tx:
         for number in range(2_500):
@@ -109,6 +109,15 @@ def test_a_path_that_climbs_out_is_refused(door, path, method):
         method, f"{FILES}/x%2f..%2f{path}" if "/" in path[:1] else f"{FILES}/{path.replace('..', '%2e%2e')}"
     )
     assert answer.status_code == 400 and "Invalid path" in answer.text
+
+
+@pytest.mark.parametrize("step", [0, 10, 20, 22, 25, 37, 47, 80, 99, 100])
+def test_an_image_is_found_under_the_name_that_a_client_reads_from_its_percent_signs(door, step):
+    sent = f"r/dog%step%{step}%timestamp%1795611669554%p.png"
+    assert door.ask("PUT", f"{FILES}/{sent.replace('%', '%25')}", content=b"png").status_code == 200
+    name = listed(door, "r")[0]["path"]
+    assert door.ask("GET", f"{FILES}/r/{quote(name)}").content == b"png"
+    assert files.plain(name) == name
 
 
 def test_a_wrong_path_is_answered_to_the_letter_as_mlflow_does(door):

@@ -88,3 +88,15 @@ def test_a_page_token_is_for_the_search_that_gave_it(door, model):
 @pytest.mark.parametrize("count", [-1, 50_001])
 def test_a_page_of_models_has_a_sensible_size(door, count):
     assert "max_results" in door.refused("POST", "logged-models/search", experiment_ids=["0"], max_results=count)[1]
+
+
+def test_its_files_are_listed_and_read_as_the_pages_of_mlflow_ask_for_them(door, model):
+    root = door.get(f"logged-models/{model}")["model"]["info"]["artifact_uri"]
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{root.removeprefix('mlflow-artifacts:/')}/data/weights"
+    door.ask("PUT", path, content=b"1")
+    pages = f"/ajax-api/2.0/mlflow/logged-models/{model}/artifacts"
+    found = door.ask("GET", f"{pages}/directories", params={"artifact_directory_path": "data"}).json()
+    assert found == {"root_uri": root, "files": [{"path": "data/weights", "is_dir": False, "file_size": 1}]}
+    assert door.ask("GET", f"{pages}/files", params={"artifact_file_path": "data/weights"}).content == b"1"
+    assert door.ask("GET", f"{pages}/files").json()["error_code"] == "BAD_REQUEST"
+    assert door.ask("GET", f"{pages}/files", params={"artifact_file_path": "../x"}).status_code == 400

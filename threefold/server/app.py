@@ -18,7 +18,7 @@ from threefold.server.delivering import Courier
 from threefold.server.notary import Notary
 from threefold.server.refusals import ProtocolError, refuse
 from threefold.server.routes import Endpoint, Table
-from threefold.server.senders import check_sender
+from threefold.server.senders import check_letters, check_sender
 from threefold.server.streams import respond, whole
 from threefold.store import Store
 
@@ -63,6 +63,8 @@ class Server:
                 scope["method"],
                 scope["path"].replace("//", "/", 1) if scope["path"][:2] == "//" else scope["path"],
             )
+            if "\ufffd" in path:
+                check_letters(scope["raw_path"])
             if path.startswith("/ajax-api/"):  # what MLflow's own pages call: the same routes
                 path = f"/{path[6:]}"
             found = self._table.find(method, path)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.types import Scope
 
 from threefold.server.refusals import ProtocolError, invalid
+
+
+def check_letters(raw_path: bytes) -> None:
+    """Refuse an address whose bytes are no UTF-8: each of them is read as the same sign, so two names would be one.
+
+    Raises:
+        ProtocolError: in the words of MLflow's server.
+    """
+    try:
+        unquote_to_bytes(raw_path).decode()
+    except UnicodeDecodeError:
+        raise ProtocolError(
+            "INVALID_PARAMETER_VALUE", "Invalid path", "the address", "write it in UTF-8", bare=True
+        ) from None
 
 
 def check_sender(scope: Scope, *, streams: bool) -> None:

@@ -201,7 +201,7 @@ def _files(store: Store, history: History, root: str, whose: str, report: Report
 
 def _point_at(tx: Writer, root: str, kept: Kept | None) -> None:
     for path, digest, size in kept or ():
-        files.put(tx.connection, f"{root.removeprefix(experiments.ROOT)}/{path}", digest, size)
+        files.put(tx.connection, f"{root.removeprefix(experiments.ROOT)}/{files.plain(path)}", digest, size)
 
 
 def _model(store: Store, model: Model, report: Report) -> None:

@@ -52,7 +52,11 @@ def list_folder(connection: Connection, call: Call) -> dict[str, Any]:
 def list_of_run(connection: Connection, call: Call) -> dict[str, Any]:
     """What lies in a folder of a run; names are those within the run."""
     folder = safe(call.text("path") or "")
-    root = runs_reading.get(connection, call.run_id()).artifact_root
+    return folder_of(connection, runs_reading.get(connection, call.run_id()).artifact_root, folder)
+
+
+def folder_of(connection: Connection, root: str, folder: str) -> dict[str, Any]:
+    """What lies in a folder below the address of a run or a logged model; names are those below it."""
     begin = f"{folder}/" if folder else ""
     found = files.listed(connection, path_in(root, folder))
     return {"root_uri": root, "files": [_shape(one, begin + one.path.rpartition("/")[2]) for one in found]}

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection
+from starlette.types import Receive, Scope, Send
 
 from threefold.server.call import Call, missing, sent, shown
+from threefold.server.context import Context
+from threefold.server.mlflow.artifacts import folder_of
 from threefold.server.mlflow.experiments import LARGEST_PAGE, key_of, page_size
+from threefold.server.mlflow.paths import safe
 from threefold.server.mlflow.shapes import paged, pairs, tags_in
-from threefold.server.refusals import invalid
-from threefold.server.routes import reading, writing
+from threefold.server.refusals import ProtocolError, invalid
+from threefold.server.routes import reading, streaming, writing
+from threefold.server.transfer import give
 from threefold.store import Writer
-from threefold.store.tracking import experiments, logged_models, logged_models_finding
+from threefold.store.tracking import experiments, files, logged_models, logged_models_finding
+from threefold.store.tracking.files import path_in
 from threefold.store.tracking.logged_models import STATUSES, LoggedModel
 from threefold.store.tracking.logged_models_finding import DatasetFilter, Order
 from threefold.store.tracking.pages import offset_of, token_of
@@ -97,6 +103,26 @@ def search(connection: Connection, call: Call) -> dict[str, Any]:
     return paged("models", [shape(one) for one in logged_models.load(connection, keys[:limit])], token)
 
 
+def list_folder(connection: Connection, call: Call) -> dict[str, Any]:
+    """What lies in a folder of a logged model, as the pages of MLflow ask for it."""
+    model = logged_models.get(connection, call.need("model_id"))
+    return folder_of(connection, model.artifact_root, safe(call.text("artifact_directory_path") or ""))
+
+
+async def download(context: Context, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a file of a logged model."""
+    key, given = call.need("model_id"), call.text("artifact_file_path")
+    if not given:
+        raise ProtocolError("BAD_REQUEST", 'Request must include the "artifact_file_path" query parameter')
+    path = safe(given)
+
+    def find(connection: Connection) -> tuple[str, int]:
+        return files.get(connection, path_in(logged_models.get(connection, key).artifact_root, path))
+
+    digest, size = await context.read(find)
+    await give(context, scope, send, digest, size, path)
+
+
 def shape(model: LoggedModel) -> dict[str, Any]:
     """A logged model in the words of the protocol."""
     info = {
@@ -157,4 +183,6 @@ ROUTES = {
     ("PATCH", f"{_MODELS}/{{model_id}}/tags"): writing(set_tags),
     ("DELETE", f"{_MODELS}/{{model_id}}/tags/{{tag_key*}}"): writing(delete_tag),
     ("POST", f"{_MODELS}/{{model_id}}/params"): writing(log_params),
+    ("GET", f"{_MODELS}/{{model_id}}/artifacts/directories"): reading(list_folder),
+    ("GET", f"{_MODELS}/{{model_id}}/artifacts/files"): streaming(download),
 }

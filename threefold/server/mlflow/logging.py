@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from threefold.server.call import Call, missing, number, whole
+from threefold.server.call import LARGEST, Call, missing, number, whole
 from threefold.server.mlflow.shapes import tags_in
 from threefold.server.refusals import ProtocolError, invalid
 from threefold.server.routes import writing
@@ -22,11 +22,15 @@ LOGGED_MODELS = "mlflow.log-model.history"
 _KEPT_OF_MODEL = ("run_id", "artifact_path", "utc_time_created", "model_uuid")
 
 
+_Whole = Annotated[int, msgspec.Meta(ge=-LARGEST - 1, le=LARGEST)]
+
+
 class _Metric(Point, frozen=True, kw_only=True, rename={"name": "key", "at_ms": "timestamp"}):
     """A point as the protocol writes it."""
 
     name: str
-    at_ms: int
+    at_ms: _Whole
+    step: _Whole = 0
 
 
 class _Batch(msgspec.Struct):

@@ -5,6 +5,7 @@ A folder is nothing but the beginning of paths: it is there as long as a file li
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from threefold.store.tracking.experiments import ROOT
 
 LONGEST = 1_024  # letters of a path
 AT_ONCE = 1_000  # rows looked at together
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +33,32 @@ class File:
     size_bytes: int | None = None
 
 
-def safe(path: str) -> str:
-    """A path that stays below its root. Raises DataError for one that would climb out, however it is written."""
-    plain = path
+def plain(path: str) -> str:
+    """The name under which a client of MLflow asks for a file: it reads what follows a percent sign, in every name it lists.
+
+    The images that `mlflow.log_image(step=20)` sends are such names. A control letter is written out, never kept as one.
+
+    >>> plain("dog%step%20%timestamp%17"), plain("a%252Fb")
+    ('dog%step %timestamp%17', 'a/b')
+    """
     for _ in range(10):  # written in percent signs several times over
-        decoded = unquote(plain)
-        if decoded == plain:
+        decoded = unquote(path)
+        if decoded == path:
             break
-        plain = decoded
-    parts = plain.split("/")
+        path = decoded
+    return _CONTROL.sub(lambda found: f"%{ord(found[0]):02x}", path)
+
+
+def safe(path: str) -> str:
+    """A path that stays below its root, in `plain` letters. Raises DataError for one that would climb out, however written."""
+    name = plain(path)
+    parts = name.split("/")
     if (
-        plain.startswith(("/", "file:")) or ".." in parts or "\\" in plain or "#" in plain
-        or "\ufffd" in plain  # stands for bytes that were no UTF-8: two such names would be one
-        or plain[1:2] == ":" or any(ord(letter) < 32 or ord(letter) == 127 for letter in plain)
+        name.startswith(("/", "file:")) or ".." in parts or "\\" in name or "#" in name
+        or name[1:2] == ":" or _CONTROL.search(path)
     ):  # fmt: skip
-        raise DataError("Invalid path", f"the path {path[:200]!r}", "name a file below the root, without '..'")
-    return "/".join(part for part in path.split("/") if part not in ("", "."))
+        raise DataError("Invalid path", f"the path {path[:200]!r}", "name a file below the root, without '..' and '#'")
+    return "/".join(part for part in parts if part not in ("", "."))
 
 
 def put(connection: Connection, path: str, digest: str, size_bytes: int) -> None:
