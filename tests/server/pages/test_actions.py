@@ -1,8 +1,8 @@
 import pytest
 from sqlalchemy import insert, select
 
-from threefold.records import Arm, Routing, plain
-from threefold.registry import aliases, approvals, versions
+from threefold.records import Arm, GateResult, Routing, plain
+from threefold.registry import aliases, approvals, evidence, versions
 from threefold.store import events
 from threefold.store.schema import endpoints, model_versions, models
 from threefold.store.schema import events as log_of
@@ -61,6 +61,14 @@ def test_a_version_is_approved_on_its_page_with_who_and_why(send, pages, store, 
     (given,) = approvals.of(store, "churn", 1)
     assert (given.by, given.reason, status(store)) == ("grace", WHY["reason"], "approved")
     assert "The version is approved." in pages.text(f"{version}?done=approve")
+
+
+def test_a_version_whose_gates_said_no_is_approved_only_on_purpose(send, pages, store, version):
+    bad = GateResult("roc_auc", False, 0.6, ">= 0.7", "roc_auc is 0.6; it needs 0.7")
+    evidence.add(store, "model churn/1", [bad])
+    assert "1 gate failed; I stand up for it all the same" in pages.text(version)
+    assert send(f"{version}/approve", WHY).status_code == 403
+    assert send(f"{version}/approve", SURE).status_code == 303
 
 
 def test_who_made_a_version_may_not_approve_it_where_duties_are_separate(send, store, version, monkeypatch):

@@ -60,6 +60,18 @@ def test_a_version_shows_its_gates_with_numbers_and_who_let_it_go(pages, store, 
         assert said in text
 
 
+def test_the_newest_acceptance_test_of_a_version_is_what_counts(pages, store, register):
+    register("churn", 1)
+    evidence.add(
+        store,
+        "model churn/1",
+        [GateResult("auc", False, 0.6, ">= 0.7", "too low"), GateResult("old", True, 1.0, "", "")],
+    )
+    evidence.add(store, "model churn/1", [GateResult("auc", True, 0.8, ">= 0.7", "high enough")])
+    assert [(gate["gate"], gate["passed"]) for gate in pages.json("/models/churn/1")["gates"]] == [("auc", True)]
+    assert "1 of 1 passed" in pages.text("/models/churn")
+
+
 def test_the_moves_of_an_alias_are_drawn_and_listed_with_who_and_when(pages, store, register):
     register("churn", 1)
     register("churn", 2)

@@ -1,5 +1,7 @@
+import io
 import math
 
+import polars as pl
 import pytest
 from sqlalchemy import insert
 
@@ -7,6 +9,9 @@ from threefold.store.schema import executions, files
 
 pytestmark = pytest.mark.engines  # on SQLite and on Postgres
 
+PARQUET = io.BytesIO()
+pl.DataFrame({"city": ["Rome", "Oslo"], "delay": [4, None]}).write_parquet(PARQUET)
+PARQUET = PARQUET.getvalue()
 NASTY = '<script>alert("x")</script>'
 
 
@@ -91,6 +96,15 @@ def test_the_steps_of_a_run_say_why_they_ran(pages, store, log):
         ("weights.bin", b"\0\1\2", "bytes that are not text"),
         ("deep/er/log.txt", b"line one\n", "line one"),
         ("broken.json", b"{not json", "{not json"),
+        (
+            "table.json",
+            b'{"columns": ["city", "delay"], "data": [["Rome", 4], ["Oslo", null]]}',
+            "city delay Rome 4 Oslo",
+        ),
+        ("odd.json", b'{"columns": 3, "data": [1]}', '"columns": 3'),
+        ("rows.parquet", PARQUET, "2 rows city (String) delay (Int64) Rome 4 Oslo"),
+        ("no.parquet", b"PAR1 not at all", "cannot be read as Parquet"),
+        ("report.html", b"<h1>Report</h1>", "As it looks without its scripts"),
     ],
 )
 def test_a_file_is_shown_as_what_it_is(pages, log, keep, path, data, shown):
@@ -107,6 +121,12 @@ def test_a_file_that_is_taken_away_can_run_nothing(pages, log, keep):
     page = pages.ask(f"/runs/{run}/files/page.html?raw=1")
     assert page.content == b"<script>1</script>"
     assert page.headers["content-disposition"].startswith("attachment")
+    framed = pages.ask(f"/runs/{run}/files/page.html?raw=1&framed=1")
+    assert framed.headers["content-type"].startswith("text/html")
+    assert "sandbox; default-src 'none'" in framed.headers["content-security-policy"]
+    assert "iframe" in pages.html(f"/runs/{run}/files/page.html") and "<script>1" not in pages.html(
+        f"/runs/{run}/files/page.html"
+    )
     plot = pages.ask(f"/runs/{run}/files/plot.svg?raw=1")
     assert plot.headers["content-type"] == "image/svg+xml"
     assert "sandbox" in plot.headers["content-security-policy"]

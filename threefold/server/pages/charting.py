@@ -10,6 +10,7 @@ from markupsafe import Markup
 from threefold.server.pages.words import number, short
 
 COLOURS = 10
+WORDS = 7  # written along one axis
 GAP, TOP, TALL = 150, 40, 230  # between two axes; above and along one
 
 
@@ -84,11 +85,20 @@ def _axis(x: float, axis: Mapping[str, Any], scale: _Scale) -> Markup:
     return Markup(
         '<g class="axis-of {k}"><title>{full}</title><path class="axis" d="M{x} {t}V{b}"/>'
         '<text class="name" x="{x}" y="{n}" text-anchor="middle">{name}</text>'
-        '<text x="{x}" y="{h}" text-anchor="middle">{last}</text><text x="{x}" y="{f}" text-anchor="middle">{first}</text></g>'
+        '<text x="{x}" y="{h}" text-anchor="middle">{last}</text><text x="{x}" y="{f}" text-anchor="middle">{first}</text>{between}</g>'
     ).format(
         k=axis["kind"], full=axis["name"], x=x, t=TOP, b=TOP + TALL, n=14, name=short(axis["name"], 20), h=TOP - 8,
-        f=TOP + TALL + 18, last=scale.ends[1], first=scale.ends[0],
+        f=TOP + TALL + 18, last=scale.ends[1], first=scale.ends[0], between=_between(x, scale),
     )  # fmt: skip
+
+
+def _between(x: float, scale: _Scale) -> Markup:
+    """The words between the ends of an axis, where they are few enough to be read."""
+    words = scale.words[1:-1] if scale.words is not None and len(scale.words) <= WORDS else []
+    return Markup("").join(
+        Markup('<text x="{}" y="{:.1f}">{}</text>').format(x + 8, (scale.y(word) or 0) + 4, short(word, 14))
+        for word in words
+    )
 
 
 def _polyline(place: int, label: str, spots: Sequence[tuple[float, float | None]]) -> Markup:

@@ -18,6 +18,7 @@ from threefold.server.pages.run import LINES, shape
 from threefold.server.pages.words import seconds_between
 
 MOST = 20
+BESIDE = 5  # axes; a wider drawing takes a row of its own
 
 
 @page("compare")
@@ -45,6 +46,7 @@ def show(request: Request) -> dict[str, Any]:
         "_shapes": shapes,
         "_query": address("", [("run", row.id) for row in rows]).lstrip("?"),
         "_parallel": parallel(labels, axes) if len(axes) > 1 and len(rows) > 1 else None,
+        "_many": len(axes) > BESIDE,
         "_scatter": scatter(labels, numeric[x], numeric[y]) if x and y else None,
         "_choices": list(numeric),
         "_x": x,

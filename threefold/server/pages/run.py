@@ -17,6 +17,7 @@ from threefold.server.pages.reading.alive import settled
 from threefold.store.schema import points, series
 
 LINES = 40  # charts sent at once; the page asks for more as they come into sight
+IMAGES = 12  # shown small on the page of the run
 OUTPUT = 200_000  # bytes of console output shown; its end is what matters
 
 
@@ -41,6 +42,7 @@ def show(request: Request) -> dict[str, Any]:
         "console": previews.text_of(store, wanted.get("console"), OUTPUT, end=True),
         "_diff_lines": previews.coloured(previews.text_of(store, wanted.get("diff"), OUTPUT)),
         "_address": f"/runs/{part(told['id'])}",
+        "_images": [file for file in told["files"] if previews.is_image(file)][:IMAGES],
     }
 
 
@@ -85,7 +87,7 @@ def _preview(request: Request) -> dict[str, Any] | Response:
     if found is None:
         raise NotFound(f"the run has no file {path!r}", f"run {run.id}", "its page lists the files it has")
     if request.query_params.get("raw"):
-        return previews.raw(store, found)
+        return previews.raw(store, found, framed=bool(request.query_params.get("framed")))
     return {
         "title": path.rpartition("/")[2],
         "run": {"id": run.id, "name": run.name or run.id[:8]},

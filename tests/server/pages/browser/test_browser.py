@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from threefold.registry import versions
-from threefold.store.schema import model_versions, models, runs
+from threefold.store.schema import files, model_versions, models, runs
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +65,18 @@ def test_curves_are_drawn_smoothed_and_told_in_words(visit, filled):
     page.get_by_label("Smooth").fill("0.9")
     page.wait_for_function("!document.querySelector('[data-metric=loss] .plot').ariaLabel.includes('lowest 0.075')")
     page.get_by_label("log scale").check()
+    page.get_by_label("log steps").check()
     chart.locator("canvas").wait_for()
+
+
+def test_a_curve_with_nothing_above_zero_comes_back_when_the_log_scale_is_left(visit, log):
+    run = log("below", {"loss": [-1.0, -2.0, -3.0]})
+    page = visit().go(f"/runs/{run}")
+    page.locator("canvas").wait_for()
+    page.get_by_label("log scale").check()
+    page.get_by_text("nothing above zero to draw").wait_for()
+    page.get_by_label("log scale").uncheck()
+    page.locator("canvas").wait_for()
 
 
 def test_runs_are_chosen_and_compared_with_the_keyboard_alone(visit, filled):
@@ -157,6 +168,23 @@ def test_what_is_dangerous_asks_twice_and_its_form_keeps_the_rules_of_accessibil
     page.get_by_label("Why").fill("needed after all")
     page.get_by_role("button", name="Restore the run").click()
     page.get_by_text("It is back.").wait_for()
+
+
+def test_a_page_among_the_files_is_shown_and_neither_runs_nor_asks_anybody(visit, store, log):
+    run = log("with a page")
+    bad = b"<h1>Report</h1><img src='http://example.com/spy.png'><script>parent.document.title = 'taken'</script>"
+    with store.write() as tx:
+        row = {"digest": store.objects.put(bad), "size_bytes": len(bad), "changed_ms": 0}
+        tx.execute(insert(files).values(path=f"0/{run}/artifacts/report.html", **row))
+    window, stopped = visit(), {}
+    window.page.on("requestfailed", lambda request: stopped.update({request.url: request.failure}))
+    page = window.go(f"/runs/{run}/files/report.html")
+    page.frame_locator("iframe").get_by_role("heading", name="Report").wait_for()
+    assert page.title() == "report.html · Threefold"
+    assert all("sandboxed" in said or "Content Security Policy" in said for said in window.wrong)  # it tried in vain
+    window.wrong.clear()
+    assert stopped == {"http://example.com/spy.png": "csp"}
+    window.asked.remove("http://example.com/spy.png")
 
 
 def test_the_theme_is_changed_by_its_button_and_stays(visit, filled):

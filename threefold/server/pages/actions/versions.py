@@ -9,7 +9,7 @@ from threefold.errors import CanvasError, DataError, Refused
 from threefold.loop.operating import canvas_for, duties_are_separate
 from threefold.loop.project import Project
 from threefold.records import ModelVersion
-from threefold.registry import aliases, approvals, deletion, notes, versions
+from threefold.registry import aliases, approvals, deletion, evidence, notes, versions
 from threefold.server.pages.actions.form import Form, does
 from threefold.server.pages.answer import store_of
 from threefold.server.pages.look import part
@@ -17,8 +17,10 @@ from threefold.server.pages.look import part
 
 @does
 def approve(request: Request, form: Form) -> tuple[str, str]:
-    """Let a version go to production. Where duties are separate, who made it may not."""
+    """Let a version go to production. Where duties are separate, who made it may not; over a gate's no only on purpose."""
     version = _version(request)
+    if any(not one.result.passed for one in evidence.newest(store_of(request), _label(version))):
+        form.sure()
     by = form.text("by") or store_of(request).acts_as()
     approvals.approve(store_of(request), version, by, form.reason(), separate=_separate(request, version.name))
     return "approve", page_of(version)
@@ -115,6 +117,10 @@ def alias(request: Request, form: Form) -> tuple[str, str]:
         raise DataError(f"{number!r} is no version", form.where, "give the number of a version")
     back = form.text("page")  # where the form stood: on the page of the model, or of the version
     return "alias", _page(name, int(back) if back.isdecimal() and len(back) < 10 else None)
+
+
+def _label(version: ModelVersion) -> str:
+    return versions.subject(version.name, version.number)
 
 
 def page_of(version: ModelVersion) -> str:

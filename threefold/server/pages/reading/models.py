@@ -174,14 +174,20 @@ def _live(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 
 
 def _verdicts(connection: Connection, name: str) -> dict[str, tuple[int, int]]:
+    """Version -> how many gates passed, of how many, in its newest acceptance test."""
     table = evidence.c
+    mine = table.subject.startswith(f"model {name}/", autoescape=True)
+    last = select(table.subject, func.max(table.at).label("at")).where(mine).group_by(table.subject).subquery()
+    together = (table.subject == last.c.subject) & (table.at == last.c.at)
     query = select(table.subject, func.sum(table.passed).label("passed"), func.count().label("tried"))
-    query = query.where(table.subject.startswith(f"model {name}/", autoescape=True)).group_by(table.subject)
+    query = query.select_from(evidence.join(last, together)).group_by(table.subject)
     return {row.subject: (int(row.passed or 0), row.tried) for row in connection.execute(query)}
 
 
 def _gates(connection: Connection, subject: str) -> list[dict[str, Any]]:
-    query = select(evidence).where(evidence.c.subject == subject).order_by(evidence.c.at, evidence.c.gate)
+    """What the newest acceptance test said."""
+    newest = select(func.max(evidence.c.at)).where(evidence.c.subject == subject).scalar_subquery()
+    query = select(evidence).where(evidence.c.subject == subject, evidence.c.at == newest).order_by(evidence.c.gate)
     return [
         {
             **(row.body if isinstance(row.body, Mapping) else {}),

@@ -9,7 +9,7 @@
   const colour = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
   const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
   const LINES = 10; // colours there are; the next round is dashed
-  const knobs = { smooth: 0, log: false, x: "step" };
+  const knobs = { smooth: 0, log: false, logx: false, x: "step" };
   const drawn = new Map(), shown = new Set();
   let points = new Map();
 
@@ -47,8 +47,9 @@
     return (points.get(figure.dataset.metric) || []).map((line) => {
       const start = line.at.length ? Math.min(...line.at) : 0;
       const time = line.at.map((at) => (at - start) / 1000);
-      const order = time.map((_, index) => index);
+      let order = time.map((_, index) => index);
       if (knobs.x === "time") order.sort((a, b) => time[a] - time[b]);
+      if (knobs.logx) order = order.filter((index) => (knobs.x === "time" ? time[index] : line.steps[index]) > 0);
       const x = order.map((index) => (knobs.x === "time" ? time[index] : line.steps[index]));
       let y = smoothed(order.map((index) => line.values[index]), knobs.smooth);
       if (knobs.log) y = y.map((value) => (value > 0 ? value : null));
@@ -82,8 +83,8 @@
     const tip = tooltip(lines, xName), few = Math.max(...lines.map((line) => line.x.length)) < 30;
     return {
       width, height: shape ? 260 : 210, legend: { show: false }, padding: [8, 10, 0, 0],
-      scales: { x: { time: false }, y: { distr: knobs.log && !shape ? 3 : 1 } },
-      axes: [{ ...axis, size: 26, values: (_, splits) => splits.map(tick) }, { ...axis, size: 52, values: (_, splits) => splits.map((v) => (v == null ? "" : tick(v))) }],
+      scales: { x: { time: false, distr: knobs.logx && !shape ? 3 : 1 }, y: { distr: knobs.log && !shape ? 3 : 1 } },
+      axes: [{ ...axis, size: 26, values: (_, splits) => splits.map((v) => (v == null ? "" : tick(v))) }, { ...axis, size: 52, values: (_, splits) => splits.map((v) => (v == null ? "" : tick(v))) }],
       series: [{}, ...lines.map((line) => ({
         label: line.label, stroke: colour(`c${(line.number % LINES) + 1}`), width: 1.6, dash: line.number >= LINES ? [6, 4] : undefined,
         spanGaps: false, points: { show: few && !shape, size: 5 },
@@ -149,7 +150,8 @@
   }, { rootMargin: "300px" });
   place.querySelectorAll(".chart").forEach((figure) => watch.observe(figure));
 
-  const again = () => [...drawn.keys()].forEach(draw);
+  const known = (figure) => points.has(figure.dataset.shape !== undefined ? `shape ${figure.dataset.shape}` : figure.dataset.metric);
+  const again = () => [...shown].filter(known).forEach(draw);
   document.querySelector("[data-knobs]")?.addEventListener("input", (event) => {
     const { name, type, checked, value } = event.target;
     knobs[name] = type === "checkbox" ? checked : name === "smooth" ? Number(value) : value;
