@@ -47,10 +47,11 @@ STEPS_SHOWN = 8
 def tell(project: Project) -> Story:
     """The life of the project so far; what did not happen yet stays empty."""
     store = project.store
-    known = versions.list_versions(store, project.canvas.project)
+    known = tuple(one for one in versions.list_versions(store, project.canvas.project) if one.bundle)
+    own = [one for one in known if one.lineage.code]  # what a client logged has no steps that could be told
     alerts = tuple(all_alerts(store, project.endpoint))
     summary: CanvasSummary = summarise_canvas(project.canvas)
-    first = _Made(project, known[0]) if known else None
+    first = _Made(project, own[0]) if own else None
     log.ingest(store, project.endpoint)
     predictions = log.read_predictions(store, project.endpoint)  # once: it may hold a year
     return Story(

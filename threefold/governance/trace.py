@@ -74,6 +74,10 @@ def _version(project: Project, version: ModelVersion) -> Iterator[Hop]:
     yield Hop("test set", "sealed", lineage.test_set)
     for name, digest in lineage.snapshots.items():
         yield Hop("snapshot", name, digest, project.canvas.data[name].source if name in project.canvas.data else "")
+    if not lineage.code:
+        yield Hop("code", "not known", detail="a client logged the model")
+        yield Hop("environment", "where it was packed", lineage.environment)
+        return
     commit = lineage.code.get("commit")
     state = (
         f"commit {commit[:12]}{', with changes' if lineage.code.get('dirty') else ''}" if commit else "no repository"

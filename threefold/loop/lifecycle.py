@@ -12,7 +12,7 @@ they are idempotent, and done by `run` once the graph is finished.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import CommandStep, Source, Training
 from threefold.design.settings import value_of
-from threefold.errors import DataError, GateFailed, NotFound, Refused, StoreError
+from threefold.errors import DataError, NotFound, StoreError
 from threefold.features.views import View, collect
+from threefold.loop import judging
 from threefold.loop import steps as does
 from threefold.loop.archive import code_state, files_beside
 from threefold.loop.openlineage.telling import told
@@ -32,9 +33,10 @@ from threefold.pipeline import engine
 from threefold.pipeline.cache import LOST
 from threefold.pipeline.engine import Decision, Outcome, StepEvent
 from threefold.pipeline.step import Step
-from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot, plain
-from threefold.registry import approvals, evidence, releases, versions
+from threefold.records import Bundle, Contract, GateResult, Lineage, ModelVersion, Release, Snapshot
+from threefold.registry import evidence, releases, versions
 from threefold.serving import routing
+from threefold.store import Store
 
 STAGES = ("data", "features", "train", "gates", "release")
 WORDS = {  # how people call the parameters of the steps, when one is the reason why a step runs again
@@ -353,12 +355,12 @@ def _setting(project: Project, as_of: datetime | None, stage: str | None, accept
             "--as-of",
             "name the time column of a table: `time: <column>` below it, or run without --as-of",
         )
-    current = _champion(project)
+    current = champion(project.store, project.endpoint)
     if accept:
-        return _made_under(project, as_of, current, tuple(sorted(accept)))
-    known = versions.list_versions(project.store, project.canvas.project)
+        return made_under(project, as_of, current, tuple(sorted(accept)))
+    known = [one for one in versions.list_versions(project.store, project.canvas.project) if one.lineage.code]
     if known and known[-1].lineage.champion != current:
-        before = _made_under(project, as_of, known[-1].lineage.champion, known[-1].lineage.accepted)
+        before = made_under(project, as_of, known[-1].lineage.champion, known[-1].lineage.accepted)
         steps = graph(project, before)
         decisions = engine.plan(
             project.store, steps, root=project.root, targets=_targets(steps, stage), imported=project.code.imported
@@ -366,19 +368,21 @@ def _setting(project: Project, as_of: datetime | None, stage: str | None, accept
         # What the store lost is made again as it was made then.
         if not any(one.action == "run" and not one.reason.startswith(LOST) for one in decisions):
             return before
-    return _made_under(project, as_of, current)
+    return made_under(project, as_of, current)
 
 
-def _champion(project: Project) -> str | None:
+def champion(store: Store, endpoint: str) -> str | None:
+    """The digest of the bundle that answers an endpoint; None: nothing does."""
     try:
-        return routing.current(project.store, project.endpoint).arms[0].bundle
+        return routing.current(store, endpoint).arms[0].bundle
     except NotFound:
         return None
 
 
-def _made_under(
+def made_under(
     project: Project, as_of: datetime | None, champion: str | None, accepted: tuple[str, ...] = ()
 ) -> Setting:
+    """How the graph is built where this bundle is in production: it is the rival, and its tables' contracts hold."""
     if champion is None:
         return Setting(as_of)
     try:
@@ -404,9 +408,9 @@ def _conclude(project: Project, outcome: Outcome, setting: Setting, reason: str,
     results: tuple[GateResult, ...] = tuple(outcome.value("accept"))
     version, judged = _registered(project, outcome, bundle, results, setting)
     if judged or version.status == "candidate":
-        version = _judge(project, version, results)
+        version = judging.judge(project, version, results)
     if version.status == "refused":
-        _refuse(project, version, results)
+        judging.refuse(project, version, results)
     if not release or version.status not in ("approved", "released"):
         return Turn(outcome.run_id, outcome, version, results, None, reason)
     released = _release(project, version, reason)
@@ -422,29 +426,17 @@ def _registered(
     store, name = project.store, project.canvas.project
     known = [one for one in versions.list_versions(store, name) if one.bundle == bundle.digest]
     version = known[0] if known else versions.register(
-        store, name, bundle, outcome.run_id, _values(results), _lineage(project, outcome, setting)
+        store, name, bundle, outcome.run_id, judging.values(results), _lineage(project, outcome, setting)
     )  # fmt: skip
     label = versions.subject(name, version.number)
     ran = {one.step for one in outcome.executions if one.status == "ran"}
     # A test that is reused may be an older one: a gate that was added is taken out again.
-    if "accept" not in ran and _said(results) == _said([one.result for one in evidence.newest(store, label)]):
+    if "accept" not in ran and judging.said(results) == judging.said(
+        [one.result for one in evidence.newest(store, label)]
+    ):
         return version, False
     evidence.add(store, label, results)
     return version, True
-
-
-def _said(results: Sequence[GateResult]) -> list[Any]:
-    return [plain(one) for one in sorted(results, key=lambda one: one.gate)]
-
-
-def _values(results: tuple[GateResult, ...]) -> dict[str, float]:
-    """The metrics of the acceptance test, by name."""
-    measured: dict[str, float] = {}
-    for result in results:
-        measured |= {key: value for key, value in result.details.get("metrics", {}).items() if value is not None}
-        if result.value is not None:
-            measured.setdefault(result.gate, result.value)
-    return measured
 
 
 def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
@@ -466,49 +458,9 @@ def _lineage(project: Project, outcome: Outcome, setting: Setting) -> Lineage:
     )
 
 
-def _judge(project: Project, version: ModelVersion, results: tuple[GateResult, ...]) -> ModelVersion:
-    """Approve by rule where the risk allows it; a refusal is recorded and raised by by_rule."""
-    risk = project.canvas.value.risk
-    if risk == "prohibited":
-        raise Refused(
-            "the canvas puts this use among the prohibited ones", "threefold.yaml, value.risk", "do not build it"
-        )
-    failed = [result for result in results if not result.passed]
-    if not failed and (risk == "high" or version.status in ("approved", "released")):
-        return version  # a person decides: threefold release approve; or somebody has
-    try:
-        approvals.by_rule(project.store, version, results)
-    except GateFailed as no:
-        raise _refusal(project, version, no.what, results) from None
-    return versions.get(project.store, version.name, version.number)
-
-
-def _refuse(project: Project, version: ModelVersion, results: tuple[GateResult, ...]) -> None:
-    failed = "; ".join(result.sentence for result in results if not result.passed)
-    raise _refusal(project, version, f"version {version.number} stays refused: {failed}", results)
-
-
-def _refusal(project: Project, version: ModelVersion, what: str, results: Sequence[GateResult]) -> GateFailed:
-    """The no of the gates, with every way on; louder where the refused version is the one that answers."""
-    person = f"threefold release approve {version.number} --by NAME --reason WHY"
-    do = f"better the model, change the gate in threefold.yaml, or let a person decide: {person}"
-    if version.number in _answering(project):
-        what += f"; version {version.number} answers in production, and goes on answering"
-        do = f"go back (threefold rollback), release a better one, or let it stay on purpose: {person}"
-    return GateFailed(what, versions.subject(version.name, version.number), do, results)
-
-
-def _answering(project: Project) -> tuple[int, ...]:
-    """The versions that production asks now."""
-    try:
-        return tuple(arm.number for arm in routing.current(project.store, project.endpoint).arms)
-    except NotFound:
-        return ()
-
-
 def _held(project: Project, version: ModelVersion) -> str:
     """Why an approved version is not released: it was before, and answers already, or was replaced since."""
-    answering = _answering(project)
+    answering = judging.answering(project.store, version.name)
     if version.number in answering:
         return ""
     there = " and ".join(str(number) for number in answering)

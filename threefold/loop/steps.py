@@ -24,7 +24,7 @@ from threefold.features import blind, building, leaks
 from threefold.features.views import View
 from threefold.monitoring.reference import build_reference
 from threefold.packaging import bundles
-from threefold.packaging.parity import parity
+from threefold.packaging.parity import Answering, parity
 from threefold.packaging.scoring import Scorer
 from threefold.pipeline import runs
 from threefold.quality import acceptance
@@ -273,29 +273,43 @@ def accept(
     """The acceptance test: open the sealed set, once for this bundle, and let every gate speak."""
     with fixed_threads():
         test = seal.open_sealed(store, sealed, "acceptance", f"bundle {bundle.digest}")
-        scorer = Scorer.open(store.objects.get, bundle, key=store.key())
-        task = model.task
-        y = encode_target(test, task)
-        scores = scorer.score(bundles.columns_of(test, task))
-        rival = None if champion is None else _rival(store, champion, test)
-        own = run_checks(
-            checks, {"training": training_set, "test": test, "scores": scores, "y": y, "task": task, "model": model}
+        return hear(bundle, model, test, baseline, training_set, gates, champion, checks, store)
+
+
+def hear(
+    bundle: Bundle,
+    model: Answering,
+    test: pl.DataFrame,
+    baseline: Lookup,
+    training_set: pl.DataFrame,
+    gates: tuple[Gate, ...],
+    champion: str | None,
+    checks: Mapping[str, Callable[..., Any]],
+    store: Store,
+) -> list[GateResult]:
+    """Let every gate speak about a bundle, on the rows of the opened test set."""
+    scorer, task = Scorer.open(store.objects.get, bundle, key=store.key()), model.task
+    y = encode_target(test, task)
+    scores = scorer.score(bundles.columns_of(test, task))
+    rival = None if champion is None else _rival(store, champion, test)
+    own = run_checks(
+        checks, {"training": training_set, "test": test, "scores": scores, "y": y, "task": task, "model": model}
+    )
+    return list(
+        acceptance.judge(
+            gates,
+            y=y,
+            scores=scores,
+            task=task,
+            threshold=bundle.threshold,
+            frame=test,
+            baseline_scores=baseline.score(test),
+            champion_scores=None if rival is None else rival[0],
+            champion_threshold=None if rival is None else rival[1],
+            measures={"parity": parity(model, scorer, test), **_measure(scorer, bundle, test, store)},
+            checks=own,
         )
-        return list(
-            acceptance.judge(
-                gates,
-                y=y,
-                scores=scores,
-                task=task,
-                threshold=model.threshold,
-                frame=test,
-                baseline_scores=baseline.score(test),
-                champion_scores=None if rival is None else rival[0],
-                champion_threshold=None if rival is None else rival[1],
-                measures={"parity": parity(model, scorer, test), **_measure(scorer, bundle, test, store)},
-                checks=own,
-            )
-        )
+    )
 
 
 def _rival(store: Store, digest: str, test: pl.DataFrame) -> tuple[np.ndarray, float | None] | None:

@@ -56,7 +56,6 @@ def pack(
         reference: what the monitors compare with, as monitoring.reference builds it.
         extra: further files by name.
     """
-    from threefold.packaging.answers import input_tensors, output_tensors  # ONNX: only who packs pays for it
     from threefold.packaging.environment import environment
 
     form, files = _model_file(store, model)
@@ -68,10 +67,20 @@ def pack(
         "candidate.json": to_json({"name": model.name, "params": model.params, "seed": model.seed}),
         **(extra or {}),
     }
+    return write(
+        store, name, form, model.task, {file: store.objects.put(data) for file, data in files.items()}, model.threshold
+    )
+
+
+def write(
+    store: Store, name: str, form: str, task: TaskSpec, files: Mapping[str, str], threshold: float | None = None
+) -> Bundle:
+    """Make a bundle of files that lie in the store, name -> digest, and put it into the catalogue."""
+    from threefold.packaging.answers import input_tensors, output_tensors  # ONNX: only who packs pays for it
+
     manifest = Manifest(
-        VERSION, name, form, model.task, input_tensors(model.task), output_tensors(model.task),
-        {file: store.objects.put(data) for file, data in sorted(files.items())}, model.threshold,
-    )  # fmt: skip
+        VERSION, name, form, task, input_tensors(task), output_tensors(task), dict(sorted(files.items())), threshold
+    )
     data = to_json(manifest)
     digest = store.objects.put(data)
     return _bundle(manifest, digest, _remember(store, digest, name, len(data), form))

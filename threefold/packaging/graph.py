@@ -7,22 +7,35 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, compose, helper, numpy_helper
 
 OPSET, OPSET_ML = 20, 3  # StringSplit came with 20; 3 is what every runtime of the last years reads
 IR_VERSION = 9
 ML = "ai.onnx.ml"
-OWN = ("constant:", "value:")  # how the names inside a graph begin
+INSIDE = "inside:"  # how the names of a graph begin that was put into another one
+OWN = ("constant:", "value:", INSIDE)  # how the names inside a graph begin
 
 
 class Graph:
-    """A graph under construction. Values are referred to by name."""
+    """A graph under construction. Values are referred to by name.
 
-    def __init__(self) -> None:
+    Args:
+        around: a model whose graph becomes part of this one; its versions of the operators then hold for all nodes. The
+            names of its values begin with INSIDE here.
+    """
+
+    def __init__(self, around: onnx.ModelProto | None = None) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
+        self._inside = None if around is None else compose.add_prefix(around, INSIDE)
+
+    def include(self) -> None:
+        """Put the nodes of the model that this graph was made around here; its inputs stand before, as INSIDE and name."""
+        assert self._inside is not None
+        self._nodes += self._inside.graph.node
+        self._constants += self._inside.graph.initializer
 
     def input(self, name: str, *, text: bool) -> str:
         """One feature: shape (n, 1), float32 or string. Returns the name of its value."""
@@ -54,6 +67,10 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(values), [name], domain=domain, **attributes))
         return name
 
+    def name_as(self, value: str, name: str) -> None:
+        """Call a value by another name."""
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+
     def first_of(self, operator: str, outputs: int, *values: str, **attributes: Any) -> str:
         """One node with several outputs, of which the first is wanted."""
         names = [f"value:{len(self._nodes)}.{number}" for number in range(outputs)]
@@ -79,6 +96,13 @@ class Graph:
         """The whole model; checked, and the same for the same graph."""
         graph = helper.make_graph(self._nodes, "threefold", self._inputs, self._outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, OPSET_ML)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="threefold")
+        version, functions = IR_VERSION, []
+        if self._inside is not None:
+            opsets, functions = list(self._inside.opset_import), list(self._inside.functions)
+            version = self._inside.ir_version
+            graph.sparse_initializer.extend(self._inside.graph.sparse_initializer)
+        model = helper.make_model(
+            graph, opset_imports=opsets, ir_version=version, producer_name="threefold", functions=functions
+        )
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString(deterministic=True))

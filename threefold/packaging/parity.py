@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import polars as pl
 
 from threefold.packaging.scoring import Scorer, columns_of
 from threefold.records import TaskSpec
-from threefold.training.model import TrainedModel
 
 
-def parity(model: TrainedModel, scorer: Scorer, frame: pl.DataFrame) -> float:
+class Answering(Protocol):
+    """A model before it was packaged."""
+
+    @property
+    def task(self) -> TaskSpec:
+        """What it predicts."""
+
+    def score(self, frame: pl.DataFrame) -> np.ndarray:
+        """As TrainedModel.score."""
+
+
+def parity(model: Answering, scorer: Scorer, frame: pl.DataFrame) -> float:
     """The largest difference over some rows between the model and its package.
 
     Returns:

@@ -27,6 +27,7 @@ from threefold.store.tracking.files import path_in
 TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:threefold:model-version:1"
+LOGGED = "logged/"  # how the names of files begin that a client saved, beside those of the bundle made of them
 MANIFEST = "bundle.json"  # the manifest of a bundle, whose digest is the bundle's own
 
 
@@ -141,12 +142,37 @@ def statement(store: Store, version: ModelVersion) -> dict[str, Any]:
 
 
 def files_of(store: Store, version: ModelVersion) -> dict[str, str]:
-    """The files of a version: name -> sha256. Those of a version that a client logged lie at its source."""
-    if version.bundle:
-        return {**load_bundle(store, version.bundle).files, MANIFEST: version.bundle}
+    """The files of a version: name -> sha256. Those that a client logged stand below LOGGED once there is a bundle."""
+    if not version.bundle:
+        return logged_files(store, version)
+    logged = {f"{LOGGED}{name}": digest for name, digest in logged_files(store, version).items()}
+    return {**logged, **load_bundle(store, version.bundle).files, MANIFEST: version.bundle}
+
+
+def logged_files(store: Store, version: ModelVersion) -> dict[str, str]:
+    """What a client saved: path in its folder -> sha256; nothing where the engine made the version."""
     with store.read() as connection:
         address = catalogue.download_address(connection, version.name, version.number)
-        return _below(connection, path_in(address))
+        return _below(connection, path_in(address)) if address else {}
+
+
+def vouched(store: Store, version: ModelVersion) -> str:
+    """The name of the trusted key that signed what a client saved, as it lies in the store now; empty where none did."""
+    label, keys = versions.subject(version.name, version.number), trusted(store)
+    files = logged_files(store, version)
+    if any(_damage(store, digest) for digest in files.values()):
+        return ""
+    for one in of(store, version.name, version.number):
+        try:
+            payload, key = unseal(one.envelope, TYPE, keys, label)
+        except Refused:
+            continue
+        said = json.loads(payload)
+        signed = {file["name"].removeprefix(LOGGED): file["digest"]["sha256"] for file in said["subject"]}
+        about = versions.subject(said["predicate"]["model"], said["predicate"]["number"])
+        if about == label and files and all(signed.get(name) == digest for name, digest in files.items()):
+            return key.name
+    return ""
 
 
 def _below(connection: Connection, folder: str) -> dict[str, str]:

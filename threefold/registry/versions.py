@@ -50,7 +50,7 @@ def register(
         number = next_number(tx, name)
         row = {
             "name": name, "number": number, "run_id": run_id, "bundle": digest, "status": "candidate", "stage": "None",
-            "metrics": _finite(metrics), "lineage": plain(lineage), "source": "", "user": tx.actor,
+            "metrics": finite(metrics), "lineage": plain(lineage), "source": "", "user": tx.actor,
             "created_at": tx.now, "updated_at": tx.now,
         }  # fmt: skip
         tx.execute(insert(model_versions).values(**row))
@@ -168,7 +168,8 @@ def next_number(tx: Writer, name: str) -> int:
     return int(last) + 1
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Those that are numbers."""
     return {key: float(value) for key, value in metrics.items() if value is not None and abs(value) < float("inf")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -76,14 +76,18 @@ class LoadedArm:
         self._outputs = OutputChecks(bundle.task)
         self._fallback = fallback
 
-    def warm(self) -> None:
-        """Score a row of zeros a few times: a model that cannot is not served, and its speed decides where it runs.
+    def warm(self, row: Mapping[str, Any] | None = None) -> None:
+        """Score a row a few times: a model that cannot is not served, and its speed decides where it runs.
 
+        Args:
+            row: an example, feature -> value; None: zeros and empty texts.
         Raises:
             Exception: whatever the model raised.
         """
-        numbers = np.zeros((len(self.columns.numbers), 1), dtype=np.float32)
-        texts = [[""] for _ in self.columns.texts]
+        row = row or {}
+        numbers = np.array([[_number(row.get(name, 0.0))] for name in self.columns.numbers], dtype=np.float32)
+        numbers = numbers.reshape(len(self.columns.numbers), 1)
+        texts = [[str(row.get(name) or "")] for name in self.columns.texts]
         best = float("inf")
         for _ in range(5):
             started = perf_counter()
@@ -171,7 +175,7 @@ def load_arm(store: Store, number: int, digest: str) -> LoadedArm:
     )
     contract = _file(store, bundle, "contract.json", Contract)
     arm = LoadedArm(number, bundle, scoring, contract, _file(store, bundle, "fallback.json", Lookup))
-    arm.warm()
+    arm.warm(_example(store, bundle))
     return arm
 
 
@@ -186,6 +190,18 @@ def columns_of(bundle: Bundle) -> Columns:
 
 def _file(store: Store, bundle: Bundle, name: str, kind: type[T]) -> T | None:
     return from_json(store.objects.get(bundle.files[name]), kind) if name in bundle.files else None
+
+
+def _example(store: Store, bundle: Bundle) -> dict[str, Any] | None:
+    """The row that the bundle brings as an example."""
+    if "example.json" not in bundle.files:
+        return None
+    rows: list[dict[str, Any]] = msgspec.json.decode(store.objects.get(bundle.files["example.json"]))["rows"]
+    return rows[0]
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _added(checks: list[list[str]] | None, failed: Mapping[int, str], rows: int) -> list[list[str]]:

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from threefold.cli.printing import console, here, json_option, print_json, table
-from threefold.cli.turns import print_gates
+from threefold.cli.progress import StepProgress
+from threefold.cli.turns import print_gates, print_turn, turn_as_json
 from threefold.design.settings import value_of
-from threefold.errors import Refused
+from threefold.errors import GateFailed, Refused
+from threefold.loop import logged
 from threefold.records import ModelVersion, plain, utc_now
 from threefold.registry import aliases, approvals, deletion, evidence, finding, names, notes, signatures, versions
 
@@ -105,6 +107,32 @@ def show(number: str, model: str | None, as_json: bool) -> None:
         console.print(f"the newest of its acceptance tests; {len(proof) - len(newest)} earlier results: --json")
     for approval in given:
         console.print(f"approved by {approval.by}: {approval.reason}")
+
+
+@command.command()
+@click.argument("number")
+@MODEL
+@json_option
+def test(number: str, model: str | None, as_json: bool) -> None:
+    """Pack a version that an MLflow client logged, and let this project's gates judge it; exit code 1 where one says no.
+
+    It is read on the sealed test share, on the record, like the project's own. Nothing is released by it.
+    """
+    project = here(runs=True)
+    version = names.find(project.store, model or project.canvas.project, number)
+    if as_json:
+        print_json(turn_as_json(logged.examine(project, version)))
+        return
+    try:
+        with StepProgress(console) as progress:
+            turn = logged.examine(project, version, on_step=progress.step)
+    except GateFailed as error:
+        print_gates(error.results)
+        raise
+    print_turn(project, turn)
+    if turn.version is not None and turn.version.status == "approved":
+        named = f" --model {version.name}" if version.name != project.canvas.project else ""
+        console.print(f"next: threefold release deploy {version.number}{named}")
 
 
 @command.command()

@@ -13,6 +13,8 @@ from threefold.registry import approvals, names, releases
 from threefold.serving import history, routing
 from threefold.serving.rollout import step_rollout
 
+MODEL = click.option("--model", help="Of this model, whose endpoint has its name; default: the project's.")
+
 
 @click.group()
 def command() -> None:
@@ -20,11 +22,12 @@ def command() -> None:
 
 
 @command.command("list")
+@MODEL
 @json_option
-def list_(as_json: bool) -> None:
-    """The releases of this project's endpoint."""
+def list_(model: str | None, as_json: bool) -> None:
+    """The releases of an endpoint."""
     project = here()
-    found = releases.list_releases(project.store, project.endpoint)
+    found = releases.list_releases(project.store, model or project.endpoint)
     if as_json:
         print_json(found)
         return
@@ -39,14 +42,15 @@ def list_(as_json: bool) -> None:
 @click.argument("number")
 @click.option("--by", required=True, help="Who approves.")
 @click.option("--reason", required=True, help="Why.")
-def approve(number: str, by: str, reason: str) -> None:
+@MODEL
+def approve(number: str, by: str, reason: str, model: str | None) -> None:
     """Let a version go to production that waits for a person.
 
     Where the canvas says risk: high, or the setting separate_approvals is 1, who trained or registered it may not.
     """
     project = here()
-    version = names.find(project.store, project.canvas.project, number)
-    separate = duties_are_separate(project.canvas, version.name)
+    version = names.find(project.store, model or project.endpoint, number)
+    separate = duties_are_separate(project.canvas, project.canvas.project)
     approvals.approve(project.store, version, by, reason, separate=separate)
     done = f"version {version.number} is approved by {by}"
     console.print(f"[green]✓[/] {done}; next: threefold release deploy {version.number}")
@@ -55,10 +59,11 @@ def approve(number: str, by: str, reason: str) -> None:
 @command.command()
 @click.argument("number")
 @click.option("--reason", required=True, help="Why; kept in the event log.")
-def refuse(number: str, reason: str) -> None:
+@MODEL
+def refuse(number: str, reason: str, model: str | None) -> None:
     """Say no to a version: it is not released. One that answers goes on answering until another is released."""
     project = here()
-    version = names.find(project.store, project.canvas.project, number)
+    version = names.find(project.store, model or project.endpoint, number)
     approvals.refuse(project.store, version, reason)
     console.print(f"[green]✓[/] version {version.number} is refused; undo: threefold models reopen {version.number}")
 
@@ -66,21 +71,23 @@ def refuse(number: str, reason: str) -> None:
 @command.command()
 @click.argument("number")
 @click.option("--reason", default="by hand", show_default=True, help="Why; kept with the release.")
-def deploy(number: str, reason: str) -> None:
+@MODEL
+def deploy(number: str, reason: str, model: str | None) -> None:
     """Release an approved version, with the rollout that the canvas asks for."""
     project = here()
-    version = names.find(project.store, project.canvas.project, number)
+    version = names.find(project.store, model or project.endpoint, number)
     releasing.release_version(project, version, reason)
-    arms = routing.current(project.store, project.endpoint).arms
+    arms = routing.current(project.store, version.name).arms
     console.print("[green]✓[/] serving " + ", ".join(f"version {arm.number} ({arm.share:.0%})" for arm in arms))
 
 
 @command.command()
+@MODEL
 @json_option
-def step(as_json: bool) -> None:
+def step(model: str | None, as_json: bool) -> None:
     """Look at the canary's numbers: advance it, wait, or abort."""
     project = here()
-    decision = step_rollout(project.store, project.endpoint)
+    decision = step_rollout(project.store, model or project.endpoint)
     if as_json:
         print_json(decision)
         return
@@ -89,20 +96,24 @@ def step(as_json: bool) -> None:
 
 @command.command()
 @click.option("--reason", required=True, help="Why; kept in the event log.")
-def stop(reason: str) -> None:
+@MODEL
+def stop(reason: str, model: str | None) -> None:
     """The stop switch: the fallback answers instead of the model, at once."""
     project = here()
-    routing.stop(project.store, project.endpoint, reason)
-    console.print(f"[yellow]●[/] {project.endpoint} is stopped: the fallback answers. Undo: threefold release resume")
+    routing.stop(project.store, model or project.endpoint, reason)
+    console.print(
+        f"[yellow]●[/] {model or project.endpoint} is stopped: the fallback answers. Undo: threefold release resume"
+    )
 
 
 @command.command()
 @click.option("--reason", default="by hand", show_default=True, help="Why; kept in the event log.")
-def resume(reason: str) -> None:
+@MODEL
+def resume(reason: str, model: str | None) -> None:
     """Let the model answer again."""
     project = here()
-    routing.resume(project.store, project.endpoint, reason)
-    console.print(f"[green]✓[/] {project.endpoint} answers from its model again")
+    routing.resume(project.store, model or project.endpoint, reason)
+    console.print(f"[green]✓[/] {model or project.endpoint} answers from its model again")
 
 
 @command.command()

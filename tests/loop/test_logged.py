@@ -1,0 +1,159 @@
+"""A version that an MLflow client logged: packed, judged, released and served like our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from threefold.data import seal
+from threefold.errors import DataError, GateFailed, NotFound, Refused
+from threefold.loop import lifecycle, logged, releasing
+from threefold.loop.project import Project
+from threefold.packaging.bundles import load_bundle
+from threefold.registry import approvals, catalogue, evidence, models, releases, signatures, versions
+from threefold.serving import routing
+from threefold.serving.arms import load_arm
+
+from .clients import by_column, log_version, logistic
+
+Make = Callable[..., Project]
+
+GOOD = by_column({"weight": 1.0}, {"depot": {"north": -4.0, "south": -6.0, "west": -6.0}})
+COLUMNS = {"weight": "double", "depot": "string"}
+
+
+def test_a_logged_graph_is_judged_by_the_gates_on_the_sealed_share_and_that_is_recorded(make_project: Make) -> None:
+    project = make_project()
+    version = log_version(project.store, "parcels", GOOD, COLUMNS)
+    turn = logged.examine(project, version)
+    assert turn.version is not None and turn.version.status == "approved"
+    assert turn.version.metrics["roc_auc"] > 0.6
+    proof = evidence.of(project.store, "model parcels/1")
+    assert {one.result.gate for one in proof} >= {"roc_auc", "parity", "finite scores", "beats a constant"}
+    (reading,) = seal.readings(project.store, turn.version.lineage.test_set)
+    assert reading["purpose"] == "acceptance" and reading["subject"] == f"bundle {turn.version.bundle}"
+
+
+def test_it_is_approved_by_rule_released_and_answers_as_the_graph_that_was_logged(make_project: Make) -> None:
+    project = make_project()
+    version = logged.examine(project, log_version(project.store, "parcels", GOOD, COLUMNS)).version
+    assert version is not None and approvals.of(project.store, "parcels", 1)[0].by == "rule"
+    releasing.release_version(project, version, "the first")
+    arm = routing.current(project.store, "parcels").arms[0]
+    loaded = load_arm(project.store, arm.number, arm.bundle)
+    answer = loaded.answer(np.array([[4.0]], dtype=np.float32), [["north"]])
+    assert answer.scores[0, 0] == pytest.approx(0.5) and answer.sources == ["model"]
+    assert signatures.verify(project.store, versions.get(project.store, "parcels", 1))[-1].holds
+
+
+def test_a_matrix_with_a_zip_map_behind_it_is_rewired_with_its_classes_in_our_order(make_project: Make) -> None:
+    project = make_project()
+    backwards = logistic([-1.0], 6.0, classes=(1, 0))  # its second column is the chance of 0
+    version = logged.examine(project, log_version(project.store, "parcels", backwards, {"weight": "float"})).version
+    assert version is not None
+    loaded = load_arm(project.store, 1, version.bundle)
+    answer = loaded.answer(np.array([[6.0, 8.0]], dtype=np.float32), [])
+    assert answer.scores[:, 0] == pytest.approx([0.5, 1 / (1 + np.exp(-2))], abs=1e-6)
+
+
+def test_a_gate_that_says_no_refuses_it_and_a_person_may_still_stand_up_for_it(make_project: Make) -> None:
+    project = make_project()
+    version = log_version(project.store, "parcels", logistic([-1.0], 6.0), {"weight": "float"})
+    with pytest.raises(GateFailed, match="roc_auc"):
+        logged.examine(project, version)
+    refused = versions.get(project.store, "parcels", 1)
+    assert refused.status == "refused"
+    approvals.approve(project.store, refused, "ada", "for a trial")
+    assert releasing.release_version(project, versions.get(project.store, "parcels", 1), "a trial").approved_by == "ada"
+
+
+def test_what_was_not_tested_is_not_released_whoever_approves_it(make_project: Make) -> None:
+    project = make_project()
+    version = log_version(project.store, "parcels", GOOD, COLUMNS)
+    approvals.approve(project.store, version, "ada", "I know it")
+    with pytest.raises(Refused, match="was not tested"):
+        releasing.release_version(project, versions.get(project.store, "parcels", 1), "by hand")
+
+
+def test_it_can_replace_a_version_of_our_own_and_a_rollback_brings_that_back(make_project: Make) -> None:
+    project = make_project()
+    own = lifecycle.turn(project).version
+    assert own is not None
+    version = logged.examine(project, log_version(project.store, "parcels", GOOD, COLUMNS)).version
+    assert version is not None and version.lineage.champion == own.bundle
+    releasing.release_version(project, version, "a better one")
+    assert versions.aliases(project.store, "parcels")["champion"] == 2
+    assert {one.status for one in lifecycle.turn(project).outcome.executions} == {"reused"}  # nothing of ours changed
+    routing.rollback(project.store, "parcels", "it went wrong")
+    assert routing.current(project.store, "parcels").arms[0].number == 1
+
+
+def test_another_name_answers_at_an_endpoint_of_its_own(make_project: Make) -> None:
+    project = make_project()
+    lifecycle.turn(project)
+    version = logged.examine(project, log_version(project.store, "rival", GOOD, COLUMNS)).version
+    assert version is not None
+    releasing.release_version(project, version, "beside ours")
+    assert {one.endpoint for one in routing.list_routings(project.store)} == {"parcels", "rival"}
+    assert [one.endpoint for one in releases.list_releases(project.store, "rival")] == ["rival"]
+
+
+def test_an_approved_version_is_judged_again_as_it_is_and_packed_no_other_way(make_project: Make) -> None:
+    project = make_project()
+    version = logged.examine(project, log_version(project.store, "parcels", GOOD, COLUMNS)).version
+    assert version is not None
+    again = logged.examine(project, version)
+    assert again.version is not None and again.version.bundle == version.bundle
+    assert again.version.status == "approved" and len(approvals.of(project.store, "parcels", 1)) == 1
+
+
+def test_its_input_example_warms_it_up(make_project: Make) -> None:
+    project = make_project()
+    example = {"weight": 3.5, "depot": "north"}
+    version = logged.examine(project, log_version(project.store, "parcels", GOOD, COLUMNS, example)).version
+    assert version is not None
+    bundle = load_bundle(project.store, version.bundle)
+    assert b'"weight": 3.5' in project.store.objects.get(bundle.files["example.json"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"wheight": "double", "depot": "string"}, "which the project does not know"),
+        ({"weight": "string", "depot": "string"}, "holds numbers"),
+        ({"weight": "datetime", "depot": "string"}, "of type datetime"),
+        ({}, "no signature"),
+    ],
+)
+def test_columns_that_are_no_features_of_the_project_are_named(
+    make_project: Make, columns: dict[str, str], says: str
+) -> None:
+    project = make_project()
+    with pytest.raises(DataError, match=says):
+        logged.examine(project, log_version(project.store, "parcels", GOOD, columns))
+
+
+def test_other_classes_than_those_of_the_project_are_named(make_project: Make) -> None:
+    project = make_project()
+    version = log_version(project.store, "parcels", logistic([1.0], -6.0, classes=(1, 2)), {"weight": "float"})
+    with pytest.raises(DataError, match="the classes of the model"):
+        logged.examine(project, version)
+
+
+def test_a_version_of_our_own_is_judged_by_a_run(make_project: Make) -> None:
+    project = make_project()
+    own = lifecycle.turn(project).version
+    assert own is not None
+    with pytest.raises(Refused, match="threefold run gates"):
+        logged.examine(project, own)
+
+
+def test_a_version_without_files_here_cannot_be_tested(make_project: Make) -> None:
+    project = make_project()
+    with project.store.write() as tx:
+        models.create(tx, "parcels", None, {})
+        catalogue.register(tx, "parcels", "mlflow-artifacts:/nowhere", tags={})
+    with pytest.raises(NotFound, match="no file MLmodel"):
+        logged.examine(project, versions.get(project.store, "parcels", 1))

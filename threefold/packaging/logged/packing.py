@@ -1,0 +1,73 @@
+"""Pack a logged model: which way depends on what the client saved beside its pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from threefold.errors import Refused
+from threefold.packaging.bundles import columns_of, write
+from threefold.packaging.environment import environment
+from threefold.packaging.logged.graphs import LoggedGraph
+from threefold.packaging.logged.mlmodel import Logged
+from threefold.packaging.parity import difference
+from threefold.packaging.scoring import Scorer
+from threefold.records import Bundle, TaskSpec
+from threefold.store import Store
+
+LIMIT = 1e-5  # as export.LIMIT: largest difference between a graph and what it was made of, on the sample rows
+
+
+class Original(Protocol):
+    """A logged model, opened as it is."""
+
+    task: TaskSpec
+
+    def score(self, frame: pl.DataFrame) -> np.ndarray:
+        """As TrainedModel.score, from values as exact as the table holds them."""
+
+    def portable(self) -> bytes | None:
+        """The same as an ONNX graph with our inputs and outputs; None where there is no way to it."""
+
+
+def open_logged(store: Store, logged: Logged, task: TaskSpec, trusted: bool) -> Original:
+    """Open a logged model by the most portable way that the client left.
+
+    Args:
+        trusted: whether a trusted key vouches for the files; without it nothing is opened that could run code.
+    Raises:
+        Refused: there is nothing portable, and nobody vouches for the pickle.
+        DataError: the model is not one for this task.
+    """
+    if "onnx" in logged.flavors:
+        data = store.objects.get(logged.file(str(logged.flavors["onnx"]["data"])))
+        return LoggedGraph(data, logged, task)
+    flavors = ", ".join(logged.flavors)
+    raise Refused(f"a model of the flavors {flavors} cannot be opened", logged.label, "log it as ONNX")
+
+
+def pack_logged(
+    store: Store, name: str, logged: Logged, original: Original, sample: pl.DataFrame, files: Mapping[str, bytes]
+) -> Bundle:
+    """A bundle of a logged model.
+
+    Args:
+        sample: rows on which the package must answer like the model.
+        files: what surrounds it, as `bundles.pack` adds it.
+    """
+    task, graph = original.task, original.portable()
+    if graph is None or not _answers_alike(original, graph, sample):
+        raise Refused("its graph does not answer like the model", logged.label, "log the model in another format")
+    said = {"name": f"mlflow {' '.join(sorted(logged.flavors))}", "logged": dict(sorted(logged.files.items()))}
+    around = {**files, "environment.json": environment(), "candidate.json": json.dumps(said, sort_keys=True).encode()}
+    kept = {file: store.objects.put(data) for file, data in {**around, "model.onnx": graph}.items()}
+    return write(store, name, "onnx", task, kept)
+
+
+def _answers_alike(original: Original, graph: bytes, sample: pl.DataFrame) -> bool:
+    scores = Scorer.of_onnx(graph, original.task).score(columns_of(sample, original.task))
+    return difference(original.score(sample), scores, original.task) <= LIMIT
