@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from threefold.store.tracking import histories
+
 
 @pytest.fixture
 def run(door):
@@ -182,6 +184,23 @@ def test_a_drawing_gets_evenly_spread_steps_with_both_ends(door, run):
     door.post("runs/log-batch", run_id=run, metrics=[metric("m", float(n), n, n) for n in range(100)])
     found = door.get("metrics/get-history-bulk-interval", run_ids=run, metric_key="m", max_results=4)["metrics"]
     assert [one["step"] for one in found] == [0, 25, 50, 75, 99]
+
+
+def test_a_drawing_of_a_long_history_has_evenly_spread_steps_with_both_ends(door, run, monkeypatch):
+    monkeypatch.setattr(histories, "WHOLE", 50)
+    door.post("runs/log-batch", run_id=run, metrics=[metric("m", float(n), n, n) for n in range(1_000)])
+
+    def steps(**more):
+        found = door.get("metrics/get-history-bulk-interval", run_ids=run, metric_key="m", **more)["metrics"]
+        return [one["step"] for one in found]
+
+    assert steps(max_results=4) == [0, 250, 500, 750, 999]
+    assert steps(max_results=2, start_step=100, end_step=199) == [100, 150, 199]
+    assert steps(max_results=4, start_step=2_000, end_step=3_000) == []
+    begun_again = [metric("m", float(n), n, 2_000 + n) for n in range(900, 1_000)]
+    door.post("runs/log-batch", run_id=run, metrics=begun_again)
+    assert steps(max_results=4)[0] == 0
+    assert steps(max_results=2, start_step=100, end_step=199) == [100, 150, 199]
 
 
 def test_a_dataset_and_a_model_belong_to_the_run_that_used_them(door, run):

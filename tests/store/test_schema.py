@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, insert, inspect, select, text
+from sqlalchemy import create_engine, func, insert, inspect, select, text
 
 from threefold.errors import StoreError
 from threefold.pipeline import runs
@@ -138,6 +138,7 @@ def test_a_store_of_the_first_schema_comes_along_whole(first_schema: Path, empty
     with opened.read() as connection:
         assert verify(connection) == (2, None)
         assert connection.scalars(select(schema.series.c.name).where(~schema.series.c.in_order)).all() == ["late"]
+        assert connection.scalar(select(func.count()).select_from(schema.series).where(~schema.series.c.rising)) == 0
     opened.close()
 
 

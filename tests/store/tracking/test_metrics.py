@@ -11,7 +11,8 @@ from threefold.pipeline import runs
 from threefold.store import Store
 from threefold.store.schema import series
 from threefold.store.tracking import metrics, places
-from threefold.store.tracking.metrics import NEAR, Point
+from threefold.store.tracking.metrics import Point
+from threefold.store.tracking.standing import NEAR
 
 pytestmark = pytest.mark.engines
 
@@ -34,9 +35,11 @@ def logged(store: Store, name: str = "loss") -> list[tuple[int, float]]:
         return [(point.step, point.value) for point in metrics.history(connection, 1, name)]
 
 
-def in_order(store: Store, name: str = "loss") -> bool:
+def order(store: Store, name: str = "loss") -> tuple[bool, bool]:
+    """Whether a series is in order, and whether it is rising."""
     with store.read() as connection:
-        return bool(connection.scalar(select(series.c.in_order).where(series.c.name == name)))
+        row = connection.execute(select(series.c.in_order, series.c.rising).where(series.c.name == name)).one()
+    return bool(row.in_order), bool(row.rising)
 
 
 def asked(store: Store, values: list[Point]) -> int:
@@ -69,16 +72,25 @@ def test_many_names_are_asked_for_in_as_many_questions_as_few(store: Store, step
     assert asked(store, batch(range(3), *steps)) == asked(store, batch(range(3, 303), *steps))
 
 
-@pytest.mark.parametrize("turned", [False, True], ids=["in order", "out of order"])
-def test_a_point_in_the_middle_of_a_long_series_that_is_sent_again_counts_once(store: Store, turned: bool) -> None:
-    points = [Point("loss", float(step), 2 * step, step) for step in range(NEAR + 100)]
-    log(store, points[::-1] if turned else points)
-    assert in_order(store) is not turned
+STEPS = range(NEAR + 100)
+LONG = {
+    "in order": [(step, step) for step in STEPS],
+    "begun again": [(step % 300, step) for step in STEPS],
+    "with a clock that went back": [(step, 1_000 - step) for step in STEPS],
+}
+
+
+@pytest.mark.parametrize("places", LONG.values(), ids=LONG)
+def test_a_point_in_the_middle_of_a_long_series_that_is_sent_again_counts_once(
+    store: Store, places: list[tuple[int, int]]
+) -> None:
+    points = [Point("loss", float(at_ms), step, at_ms) for step, at_ms in places]
+    log(store, points)
     log(store, points[200:210])
-    assert len(logged(store)) == NEAR + 100
-    log(store, [*points[:2], Point("loss", 7.0, 401, 200), Point("loss", 8.0, 400, 200)])
-    assert logged(store)[NEAR + 100 :] == [(401, 7.0), (400, 8.0)]
-    assert not in_order(store)
+    assert len(logged(store)) == len(points)
+    step, at_ms = places[200]
+    log(store, [*points[:2], Point("loss", 7.0, step + 1, at_ms), Point("loss", 8.0, step, at_ms)])
+    assert logged(store)[len(points) :] == [(step + 1, 7.0), (step, 8.0)]
 
 
 def test_the_same_step_takes_another_value_and_the_same_value_another_step(store: Store) -> None:
@@ -92,13 +104,15 @@ def test_nan_that_is_sent_again_counts_once(store: Store) -> None:
     assert [step for step, _ in logged(store)] == [1, 2]
 
 
-def test_a_series_is_in_order_until_a_step_or_the_clock_goes_back(store: Store) -> None:
+def test_a_series_is_rising_until_the_step_goes_back_and_in_order_until_the_clock_does(store: Store) -> None:
     log(store, [Point("loss", 1.0, 0, 10), Point("loss", 2.0, 0, 11), Point("loss", 2.0, 1, 11)])
-    assert in_order(store)
-    log(store, [Point("loss", 2.0, 2, 5)])
-    assert not in_order(store)
-    log(store, [Point("loss", 2.0, 9, 50)])
-    assert not in_order(store)
+    assert order(store) == (True, True)
+    log(store, [Point("loss", 2.0, 0, 12)])
+    log(store, [Point("loss", 3.0, 0, 12)])
+    assert order(store) == (True, False)
+    log(store, [Point("loss", 2.0, 9, 11)])
+    log(store, [Point("loss", 2.0, 10, 50)])
+    assert order(store) == (False, False)
 
 
 def test_a_step_is_found_in_a_series_by_halving(store: Store) -> None:

@@ -68,15 +68,8 @@ def interval(connection: Connection, call: Call) -> dict[str, Any]:
         raise invalid("If either start step or end step are specified, both must be specified")
     if first is not None and last is not None and first > last:
         raise invalid(f"end_step must be greater than start_step. Found start_step={first} and end_step={last}")
-    every = [histories.steps(connection, run_id, name) for run_id in run_ids]
-    chosen = histories.sampled(every, count, first, last)
-    return {
-        "metrics": [
-            {**_metric(name, row), "run_id": run_id}
-            for run_id in run_ids
-            for row in histories.at_steps(connection, run_id, name, chosen, PAGE)
-        ]
-    }
+    found = histories.thinned(connection, run_ids, name, count, first, last)
+    return {"metrics": [{**_metric(name, row), "run_id": run_id} for run_id, rows in found for row in rows[:PAGE]]}
 
 
 def search_datasets(connection: Connection, call: Call) -> dict[str, Any]:

@@ -96,7 +96,8 @@ series = Table(
     Column("last_value", Float, nullable=True),  # of the largest (step, at_ms, value); null is NaN
     Column("last_step", BigInteger, nullable=False),
     Column("last_at_ms", BigInteger, nullable=False),
-    Column("in_order", Boolean, nullable=False, server_default=false()),  # neither step nor moment ever went back
+    Column("in_order", Boolean, nullable=False, server_default=false()),  # by moment, then by step, then by value
+    Column("rising", Boolean, nullable=False, server_default=false()),  # its step never went back
     UniqueConstraint("run", "name"),
     Index("series_name_value", "name", "last_value", "run"),
 )

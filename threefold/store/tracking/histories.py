@@ -8,14 +8,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from threefold.errors import DataError
 from threefold.store.schema import points, runs, series
+from threefold.store.tracking import places
+
+WHOLE = 50_000  # points; of more, a drawing is made from places that are evenly spread
+AT_ONCE = 1_000  # values in one question
+LARGEST = 2**63 - 2  # of a step
 
 Row = tuple[float | None, int, int]  # value (None is NaN), moment in ms, step
 _SERIES = (
-    select(series.c.id, series.c.length)
+    select(series.c.id, series.c.length, series.c.in_order, series.c.rising)
     .join(runs, runs.c.number == series.c.run)
     .where(runs.c.id == bindparam("run_id"), series.c.name == bindparam("name"))
 )
@@ -45,40 +50,78 @@ def page(
     if found is None:
         return [], None
     if in_order is None:
-        in_order = _came_in_order(connection, found.id)
+        in_order = found.in_order or _came_in_order(connection, found.id)
     query = _AS_LOGGED if in_order else _BY_TIME
     rows: Any = connection.execute(query, {"series": found.id, "start": start, "limit": limit}).all()
     more = start + len(rows) < found.length and len(rows) == limit
     return rows, _written(start + limit, in_order) if more else None
 
 
-def steps(connection: Connection, run_id: str, name: str) -> list[int]:
-    """The steps at which a run logged a metric, each once, ascending."""
-    query = (
-        select(points.c.step)
-        .join(series, series.c.id == points.c.series)
-        .join(runs, runs.c.number == series.c.run)
-        .where(runs.c.id == run_id, series.c.name == name)
-        .distinct()
-        .order_by(points.c.step)
-    )
+def thinned(
+    connection: Connection, run_ids: Sequence[str], name: str, count: int, first: int | None, last: int | None
+) -> list[tuple[str, list[Row]]]:
+    """About `count` values of a metric for each of several runs, evenly spread, with the first and the last of each.
+
+    Args:
+        first, last: the range of steps to look at; None for all of it from 0 on.
+    """
+    found = {run_id: connection.execute(_SERIES, {"run_id": run_id, "name": name}).first() for run_id in run_ids}
+    if sum(row.length for row in found.values() if row is not None) > WHOLE:
+        bounds = (0 if first is None else first, LARGEST if last is None else last)
+        return [
+            (run_id, [] if row is None else _spread(connection, row, count, *bounds)) for run_id, row in found.items()
+        ]
+    every = [[] if row is None else _steps(connection, row.id) for row in found.values()]
+    chosen = sampled(every, count, first, last)
+    return [(run_id, [] if row is None else _at_steps(connection, row.id, chosen)) for run_id, row in found.items()]
+
+
+def _steps(connection: Connection, key: int) -> list[int]:
+    """The steps of a series, each once, ascending."""
+    query = select(points.c.step).where(points.c.series == key).distinct().order_by(points.c.step)
     return list(connection.scalars(query))
 
 
-def at_steps(connection: Connection, run_id: str, name: str, chosen: Sequence[int], limit: int) -> list[Row]:
-    """The values at some steps, ordered by step, moment and value."""
-    found = connection.execute(_SERIES, {"run_id": run_id, "name": name}).first()
-    if found is None:
-        return []
-    rows: list[Row] = []
-    for begin in range(0, len(chosen), 1_000):
-        query = (
-            select(points.c.value, points.c.at_ms, points.c.step)
-            .where(points.c.series == found.id, points.c.step.in_(chosen[begin : begin + 1_000]))
-            .order_by(points.c.step, points.c.at_ms, points.c.value)
-        )
-        rows += [(row[0], row[1], row[2]) for row in connection.execute(query)]
-    return rows[:limit]
+def _at_steps(connection: Connection, key: int, chosen: Sequence[int]) -> list[Row]:
+    return _some(connection, key, points.c.step, chosen)
+
+
+def _spread(connection: Connection, found: Any, count: int, first: int, last: int) -> list[Row]:
+    """Values of a long series at places that are evenly spread, so that not all of it has to be read."""
+    inside = range(found.length)
+    if found.rising:
+        low = places.of_step(connection, found.id, found.length, first)
+        inside = range(low, places.of_step(connection, found.id, found.length, last + 1))
+    elif (first, last) != (0, LARGEST):
+        return _spread_anywhere(connection, found.id, count, first, last)
+    share = max(1.0, len(inside) / count)
+    chosen = {inside[int(place * share)] for place in range(min(count, len(inside)))} | {*inside[-1:]}
+    return _some(connection, found.id, points.c.position, sorted(chosen))
+
+
+def _spread_anywhere(connection: Connection, key: int, count: int, first: int, last: int) -> list[Row]:
+    """The same where the step went back: nobody knows where a step stands, so each is looked at."""
+    within = (points.c.series == key, points.c.step.between(first, last))
+    total = connection.scalar(select(func.count()).select_from(points).where(*within)) or 0
+    place = (func.row_number().over(order_by=points.c.position) - 1).label("place")
+    each = select(points.c.value, points.c.at_ms, points.c.step, place).where(*within).subquery()
+    chosen = or_(each.c.place % max(1, total // count) == 0, each.c.place == total - 1)
+    rows = connection.execute(select(each.c.value, each.c.at_ms, each.c.step).where(chosen).limit(2 * count)).all()
+    return sorted(((row[0], row[1], row[2]) for row in rows), key=_by_step)
+
+
+def _some(connection: Connection, key: int, column: ColumnElement[int], chosen: Sequence[int]) -> list[Row]:
+    """The values of a series where a column is one of those chosen, ordered by step, moment and value."""
+    rows: list[Any] = []
+    for begin in range(0, len(chosen), AT_ONCE):
+        query = _COLUMNS.where(column.in_(chosen[begin : begin + AT_ONCE]))
+        rows += connection.execute(query, {"series": key})
+    return sorted(((row[0], row[1], row[2]) for row in rows), key=_by_step)
+
+
+def _by_step(row: Row) -> tuple[int, int, bool, float]:
+    value, at_ms, step = row
+    return step, at_ms, value is not None, value or 0.0
 
 
 def sampled(every: Sequence[Sequence[int]], count: int, first: int | None, last: int | None) -> list[int]:

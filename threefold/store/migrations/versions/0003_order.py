@@ -6,20 +6,24 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-# Neither the step nor the moment ever goes back, and no point has both of the one before.
-IN_ORDER = """
-UPDATE series SET in_order = true WHERE NOT EXISTS (
+UNLESS = """
+UPDATE series SET {column} = true WHERE NOT EXISTS (
     SELECT 1 FROM (
         SELECT step, at_ms,
             lag(step) OVER (ORDER BY position) AS step_before, lag(at_ms) OVER (ORDER BY position) AS at_before
         FROM points WHERE points.series = series.id
     ) AS each_point
-    WHERE step < step_before OR at_ms < at_before OR (step = step_before AND at_ms = at_before)
+    WHERE {breach}
 )
 """
+BREACHES = {
+    "in_order": "at_ms < at_before OR (at_ms = at_before AND step <= step_before)",
+    "rising": "step < step_before",
+}
 
 
 def upgrade() -> None:
-    """Add the column, and look once at every series."""
-    op.add_column("series", sa.Column("in_order", sa.Boolean(), nullable=False, server_default=sa.false()))
-    op.execute(IN_ORDER)
+    """Add the columns, and look once at every series."""
+    for column, breach in BREACHES.items():
+        op.add_column("series", sa.Column(column, sa.Boolean(), nullable=False, server_default=sa.false()))
+        op.execute(UNLESS.format(column=column, breach=breach))
