@@ -128,6 +128,9 @@ def test_prompts_share_the_registry_and_are_found_only_when_asked_for(door, mode
     door.post("model-versions/create", name="greeting", source="prompt-template", tags=tags)
     found = door.get("registered-models/search")["registered_models"]
     assert [one["name"] for one in found] == [model]
+    text = {"key": "mlflow.prompt.text", "value": "x" * 100_001}
+    body = {"name": "greeting", "source": "prompt-template", "tags": [*tags, text]}
+    assert "Prompt text exceeds max length of 100000" in door.refused("POST", "model-versions/create", **body)[1]
     asked = door.get("registered-models/search", filter="tags.`mlflow.prompt.is_prompt` = 'true'")
     assert [one["name"] for one in asked["registered_models"]] == ["greeting"]
 

@@ -29,7 +29,8 @@ from threefold.store.webhooks import notify
 
 PAGE, LARGEST_PAGE = 10_000, 200_000
 TAG = 100_000
-PROMPT_PARTS = (PROMPT, "mlflow.prompt.text", "_mlflow_prompt_type")
+PROMPT_TEXT = "mlflow.prompt.text"
+PROMPT_PARTS = (PROMPT, PROMPT_TEXT, "_mlflow_prompt_type")
 
 
 def create(tx: Writer, call: Call) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def create(tx: Writer, call: Call) -> dict[str, Any]:
         catalogue.tell_logged_model(tx.connection, model_id, name, number)
     told: dict[str, Any] = {"name": name, "version": str(number), "description": description or None}
     if prompt:
-        told["template"] = tags.get("mlflow.prompt.text")
+        told["template"] = tags.get(PROMPT_TEXT)
         told["tags"] = {key: value for key, value in tags.items() if key not in PROMPT_PARTS}
         notify(tx, "prompt_version.created", told)
     else:
@@ -155,6 +156,8 @@ def _one(connection: Connection, name: str, number: int) -> dict[str, Any]:
 
 def _check_tag(key: str, value: str) -> None:
     checks.check_name(key, "key")
+    if key == PROMPT_TEXT and len(value) > TAG:
+        raise invalid(f"Prompt text exceeds max length of {TAG} characters", key, "shorten the text")
     checks.check_length(value, TAG, "value")
 
 
