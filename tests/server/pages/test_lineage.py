@@ -1,7 +1,9 @@
+import re
+
 import pytest
 from sqlalchemy import insert
 
-from threefold.server.pages.layers import draw, ordered
+from threefold.server.pages.layers import TALL, draw, ordered
 from threefold.server.pages.reading.graph import Graph, Node
 from threefold.store.schema import endpoints, model_versions, releases
 
@@ -69,3 +71,16 @@ def test_everything_stands_right_of_what_it_rests_on_and_a_circle_is_drawn_too()
     assert [layer.index(key) >= 0 for layer, key in zip(layers, ("a:1", "a:2", "a:3"), strict=True)] == [True] * 3
     graph.arrows.add(("a:3", "a:1"))
     assert "<svg" in draw(graph, "a:2")
+
+
+def test_an_arrow_passes_no_node_from_behind():
+    graph = Graph()
+    for key, on in {"a:1": [], "a:2": ["a:1"], "a:3": ["a:1", "a:2"]}.items():
+        graph.add(Node(key, "run", key), on=on)
+    drawn = str(draw(graph, "a:1"))
+    boxes = [tuple(map(float, box)) for box in re.findall(r'<rect x="(\d+)" y="([\d.]+)"', drawn)]
+    middle = next(y for x, y in boxes if x == sorted({x for x, _ in boxes})[1])
+    straight = [
+        float(y) for y in re.findall(r" ([\d.]+)H", drawn)
+    ]  # where the long arrow runs through the layer between
+    assert straight and all(not middle <= y <= middle + TALL for y in straight)

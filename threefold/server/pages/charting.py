@@ -25,8 +25,9 @@ def parallel(labels: Sequence[str], axes: Sequence[Mapping[str, Any]]) -> Markup
         for place, label in enumerate(labels)
     ]  # fmt: skip
     said = f"{len(labels)} runs over {', '.join(axis['name'] for axis in axes)}; the tables hold the numbers"
-    return Markup('<svg class="drawn parallel" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{s}">{a}{l}</svg>').format(
-        w=width, h=height, s=said, a=Markup("").join(drawn), l=Markup("").join(lines)
+    return Markup('<svg class="drawn parallel" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{s}">{a}{l}{b}</svg>').format(
+        w=width, h=height, s=said, a=Markup("").join(drawn), l=Markup("").join(lines),
+        b=Markup("").join(_between(70 + GAP * place, scale) for place, scale in enumerate(scales)),
     )  # fmt: skip
 
 
@@ -85,10 +86,10 @@ def _axis(x: float, axis: Mapping[str, Any], scale: _Scale) -> Markup:
     return Markup(
         '<g class="axis-of {k}"><title>{full}</title><path class="axis" d="M{x} {t}V{b}"/>'
         '<text class="name" x="{x}" y="{n}" text-anchor="middle">{name}</text>'
-        '<text x="{x}" y="{h}" text-anchor="middle">{last}</text><text x="{x}" y="{f}" text-anchor="middle">{first}</text>{between}</g>'
+        '<text x="{x}" y="{h}" text-anchor="middle">{last}</text><text x="{x}" y="{f}" text-anchor="middle">{first}</text></g>'
     ).format(
         k=axis["kind"], full=axis["name"], x=x, t=TOP, b=TOP + TALL, n=14, name=short(axis["name"], 20), h=TOP - 8,
-        f=TOP + TALL + 18, last=scale.ends[1], first=scale.ends[0], between=_between(x, scale),
+        f=TOP + TALL + 18, last=scale.ends[1], first=scale.ends[0],
     )  # fmt: skip
 
 
@@ -96,7 +97,9 @@ def _between(x: float, scale: _Scale) -> Markup:
     """The words between the ends of an axis, where they are few enough to be read."""
     words = scale.words[1:-1] if scale.words is not None and len(scale.words) <= WORDS else []
     return Markup("").join(
-        Markup('<text x="{}" y="{:.1f}">{}</text>').format(x + 8, (scale.y(word) or 0) + 4, short(word, 14))
+        Markup('<text class="word" x="{}" y="{:.1f}">{}</text>').format(
+            x + 8, (scale.y(word) or 0) - 6, short(word, 14)
+        )
         for word in words
     )
 

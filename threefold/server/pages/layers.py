@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from statistics import mean
 
 from markupsafe import Markup
@@ -13,20 +14,24 @@ from threefold.server.pages.words import short
 WIDE, TALL, ACROSS, DOWN, EDGE = 176, 46, 66, 14, 6
 SWEEPS = 6  # rounds of ordering; more do not undo further crossings in graphs of this size
 LETTERS = 24
+GAP = 10  # left in a layer for an arrow that goes on to a later one
 
 
 def draw(graph: Graph, focus: str) -> Markup:
     """The graph as SVG in its natural size; the node that was asked for is marked."""
-    layers = ordered(graph)
-    tallest = max(len(layer) for layer in layers)
-    height = 2 * EDGE + tallest * (TALL + DOWN) - DOWN
+    layers, ways = _laid(graph)
+    height = 2 * EDGE + max(_tall(graph, layer) for layer in layers)
     width = 2 * EDGE + len(layers) * (WIDE + ACROSS) - ACROSS
     place: dict[str, tuple[float, float]] = {}
     for column, layer in enumerate(layers):
-        top = (height - len(layer) * (TALL + DOWN) + DOWN) / 2
-        for row, key in enumerate(layer):
-            place[key] = (EDGE + column * (WIDE + ACROSS), top + row * (TALL + DOWN))
-    arrows = Markup("").join(_arrow(place[a], place[b], focus in (a, b)) for a, b in sorted(graph.arrows))
+        top = (height - _tall(graph, layer)) / 2
+        for key in layer:
+            place[key] = (EDGE + column * (WIDE + ACROSS), top)
+            top += _size(graph, key) + DOWN
+    arrows = Markup("").join(
+        _arrow([_middle(graph, key, place[key]) for key in (a, *ways[a, b], b)], focus in (a, b))
+        for a, b in sorted(graph.arrows)
+    )
     nodes = Markup("").join(_box(node, *place[key], key == focus) for key, node in graph.nodes.items())
     said = f"{len(graph.nodes)} things that hang together; the lists below name them"
     return Markup('<svg class="drawn graph" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="group" aria-label="{s}">{a}{n}</svg>').format(
@@ -36,23 +41,51 @@ def draw(graph: Graph, focus: str) -> Markup:
 
 def ordered(graph: Graph) -> list[list[str]]:
     """Layer by layer, top to bottom: each node right of all it rests on, near to what it is tied to."""
+    return [[key for key in layer if key in graph.nodes] for layer in _laid(graph)[0]]
+
+
+Ways = dict[tuple[str, str], list[str]]
+
+
+def _laid(graph: Graph) -> tuple[list[list[str]], Ways]:
+    """The layers, and for each arrow the gaps it goes through: one in each layer between its ends, so that it passes no
+    node from behind. Source: Sugiyama, Tagawa, Toda (1981), Methods for Visual Understanding of Hierarchical Structures."""
     depth = _depths(graph)
     layers: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
     for key in sorted(graph.nodes, key=lambda key: (graph.nodes[key].kind, graph.nodes[key].name)):
         layers[depth[key]].append(key)
+    ways: Ways = {}
+    parts: set[tuple[str, str]] = set()
+    for a, b in sorted(graph.arrows):
+        ways[a, b] = [f"{a} to {b} by {layer}" for layer in range(depth[a] + 1, depth[b])]
+        for layer, gap in enumerate(ways[a, b], depth[a] + 1):
+            layers[layer].append(gap)
+        parts |= set(pairwise((a, *ways[a, b], b)))
     for sweep in range(SWEEPS):
         forward = sweep % 2 == 0
-        tied = _ties(graph, 0 if forward else 1)
+        tied = _ties(parts, 0 if forward else 1)
         rows = {key: row - len(layer) / 2 for layer in layers for row, key in enumerate(layer)}
-        for layer in layers if forward else layers[::-1]:
-            layer.sort(key=lambda key: mean(rows[other] for other in tied[key]) if tied.get(key) else rows[key])
-            rows.update({key: row - len(layer) / 2 for row, key in enumerate(layer)})
-    return layers
+        for column in layers if forward else layers[::-1]:
+            column.sort(key=lambda key: mean(rows[other] for other in tied[key]) if tied.get(key) else rows[key])
+            rows.update({key: row - len(column) / 2 for row, key in enumerate(column)})
+    return layers, ways
+
+
+def _size(graph: Graph, key: str) -> int:
+    return TALL if key in graph.nodes else GAP
+
+
+def _tall(graph: Graph, layer: Sequence[str]) -> int:
+    return sum(_size(graph, key) + DOWN for key in layer) - DOWN
+
+
+def _middle(graph: Graph, key: str, place: tuple[float, float]) -> tuple[float, float]:
+    return place[0], place[1] + _size(graph, key) / 2
 
 
 def _depths(graph: Graph) -> dict[str, int]:
     """How far right each node stands: one more than the farthest it rests on. A circle is cut where it is met."""
-    above = _ties(graph, 0)
+    above = _ties(graph.arrows, 0)
     depth: dict[str, int] = {}
     for start in graph.nodes:
         path: list[tuple[str, int]] = [(start, 0)]
@@ -76,27 +109,30 @@ def _depths(graph: Graph) -> dict[str, int]:
 
 def _pulled(graph: Graph, depth: dict[str, int]) -> dict[str, int]:
     """What rests on nothing stands directly left of what rests on it, so that its arrow is short."""
-    below, above = _ties(graph, 1), _ties(graph, 0)
+    below, above = _ties(graph.arrows, 1), _ties(graph.arrows, 0)
     for key in depth:
         if not above.get(key) and below.get(key):
             depth[key] = max(0, min(depth[other] for other in below[key]) - 1)
     return depth
 
 
-def _ties(graph: Graph, end: int) -> Mapping[str, Sequence[str]]:
+def _ties(arrows: Iterable[tuple[str, str]], end: int) -> Mapping[str, Sequence[str]]:
     """Node -> what it rests on (end 0), or what rests on it (end 1)."""
     found: dict[str, list[str]] = {}
-    for arrow in sorted(graph.arrows):
+    for arrow in sorted(arrows):
         found.setdefault(arrow[1 - end], []).append(arrow[end])
     return found
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float], near: bool) -> Markup:
-    x, y, to_x, to_y = start[0] + WIDE, start[1] + TALL / 2, end[0], end[1] + TALL / 2
-    bend = max(30.0, (to_x - x) / 2)
-    return Markup('<path class="tie{}" d="M{:.0f} {:.1f}C{:.0f} {:.1f} {:.0f} {:.1f} {:.0f} {:.1f}"/>').format(
-        " near" if near else "", x, y, x + bend, y, to_x - bend, to_y, to_x, to_y
-    )
+def _arrow(spots: Sequence[tuple[float, float]], near: bool) -> Markup:
+    """A line from the right of one node to the left of another; through a gap it runs straight."""
+    path = f"M{spots[0][0] + WIDE:.0f} {spots[0][1]:.1f}"
+    for (x, y), (to_x, to_y) in pairwise(spots):
+        bend = max(30.0, (to_x - x - WIDE) / 2)
+        path += f"C{x + WIDE + bend:.0f} {y:.1f} {to_x - bend:.0f} {to_y:.1f} {to_x:.0f} {to_y:.1f}"
+        if (to_x, to_y) != spots[-1]:
+            path += f"H{to_x + WIDE:.0f}"
+    return Markup('<path class="tie{}" d="{}"/>').format(" near" if near else "", path)
 
 
 def _box(node: Node, x: float, y: float, focus: bool) -> Markup:
