@@ -31,7 +31,13 @@ def test_a_file_comes_back_as_it_went(door, put):
     answer = door.ask("GET", f"{FILES}/0/run/artifacts/model/data.bin")
     assert answer.content == data
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "data.bin" in answer.headers["content-disposition"]
+    assert answer.headers["content-disposition"] == "attachment; filename=data.bin"
+
+
+def test_a_file_whose_name_is_no_plain_word_is_saved_under_its_name(door, put):
+    put(f"a/{quote('Umsatz März.csv')}", b"x")
+    answer = door.ask("GET", f"{FILES}/a/{quote('Umsatz März.csv')}")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''Umsatz%20M%C3%A4rz.csv"
 
 
 def test_an_empty_file_is_a_file(door, put):

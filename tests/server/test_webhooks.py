@@ -1,6 +1,7 @@
 """Webhooks: kept, signed, delivered once the change is kept, tried again."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -21,6 +22,7 @@ class Listener(HTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.got = []
         self.answers = []
+        self.wait = None
 
     @property
     def url(self):
@@ -33,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.got.append((dict(self.headers), body))
         self.send_response(self.server.answers.pop(0) if self.server.answers else 200)
         self.send_header("content-length", "2")
+        if self.server.wait:
+            self.send_header("retry-after", self.server.wait)
         self.end_headers()
         self.wfile.write(b"ok")
 
@@ -112,6 +116,28 @@ def test_a_delivery_that_was_put_off_before_the_clock_was_set_back_is_sent(door,
     assert deliver(door) == 1
 
 
+def test_an_address_that_asks_for_a_pause_gets_it(door, store, listener, hook):
+    listener.answers, listener.wait = [429], "120"
+    door.post("registered-models/create", name="churn")
+    before = now_ms()
+    deliver(door)
+    with store.read() as connection:
+        assert connection.scalar(select(deliveries.c.due_ms)) >= before + 120_000
+
+
+def test_an_address_that_does_not_answer_holds_up_no_other(door, store, listener, hook):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+    dead = door.post("webhooks", name="dead", url=nobody, events=EVENTS)["webhook"]["webhook_id"]
+    for name in ("a", "b", "c"):
+        door.post("registered-models/create", name=name)
+    assert deliver(door) == 4  # three told, one try for nothing
+    assert [json.loads(body)["data"]["name"] for _, body in listener.got] == ["a", "b", "c"]
+    with store.read() as connection:
+        tries = connection.scalars(select(deliveries.c.attempts).where(deliveries.c.webhook_id == dead)).all()
+    assert sorted(tries) == [0, 0, 1]
+
+
 def test_an_answer_that_will_not_get_better_ends_it(door, store, listener, hook):
     listener.answers = [404]
     door.post("registered-models/create", name="churn")
@@ -123,7 +149,8 @@ def test_an_answer_that_will_not_get_better_ends_it(door, store, listener, hook)
 def test_an_address_is_tried_out(door, listener, hook):
     result = door.post(f"webhooks/{hook['webhook_id']}/test")["result"]
     assert (result["success"], result["response_status"]) == (True, 200)
-    assert json.loads(listener.got[0][1])["entity"] == "registered_model"
+    said = json.loads(listener.got[0][1])
+    assert (said["entity"], said["data"]["description"]) == ("registered_model", "An example registered model")
     listener.answers = [500]
     assert door.post(f"webhooks/{hook['webhook_id']}/test", event=EVENTS[1])["result"]["success"] is False
 
@@ -134,6 +161,7 @@ def test_an_address_is_tried_out(door, listener, hook):
         {"name": "-a"},
         {"url": "ftp://x"},
         {"url": " "},
+        {"url": "http://[half"},
         {"events": []},
         {"events": [{"entity": "MODEL_VERSION", "action": "SET"}]},
     ],

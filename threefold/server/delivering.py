@@ -10,24 +10,43 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from threefold.records import now_ms
 from threefold.store import Store, webhooks
 from threefold.store.queue import WriteQueue
 from threefold.store.schema import deliveries
+from threefold.store.webhooks import Webhook
 
 TRIES = 8
 LONGEST_PAUSE_S = 300.0
 TIMEOUT_S = 30.0
 LOOK_EVERY_S = 0.25  # a delivery leaves at most this long after its change
-AT_ONCE = 50  # deliveries looked at together
+AT_ONCE = 50  # deliveries to one address, looked at together
+SIDE_BY_SIDE = 8  # addresses that are told at the same time, so that a slow one holds up few
 KEPT = 2_000  # letters of an answer
 _AGAIN = (429, 500, 502, 503, 504)
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an address said.
+
+    Attributes:
+        status: None where there was no answer; `text` says what went wrong.
+        wait_s: how long it asks us to wait before the next try, by its header Retry-After.
+    """
+
+    status: int | None
+    text: str
+    wait_s: float = 0.0
 
 
 class Courier:
@@ -60,17 +79,32 @@ def deliver_due(store: Store, queue: WriteQueue) -> int:
     in_time = or_(deliveries.c.due_ms <= now, deliveries.c.due_ms > now + round(2_000 * LONGEST_PAUSE_S))
     due = (deliveries.c.status == "waiting", in_time)
     with store.read() as connection:
-        rows = connection.execute(select(deliveries).where(*due).order_by(deliveries.c.due_ms).limit(AT_ONCE)).all()
-        known = {row.webhook_id: webhooks.get(connection, row.webhook_id) for row in rows}
-    for row in rows:
-        hook = known[row.webhook_id]
-        status, text = attempt(hook.url, row.payload, webhooks.secret_of(store, hook), row.id)
-        _note(queue, row, status, text)
+        waiting = connection.scalars(select(deliveries.c.webhook_id).where(*due).distinct()).all()
+        rounds = [(webhooks.get(connection, one), _due_of(connection, one, due)) for one in waiting]
+    if not rounds:
+        return 0
+    with ThreadPoolExecutor(min(len(rounds), SIDE_BY_SIDE)) as senders:
+        return sum(senders.map(lambda mine: _send_in_order(store, queue, *mine), rounds))
+
+
+def _due_of(connection: Connection, webhook_id: str, due: tuple[ColumnElement[bool], ...]) -> Sequence[Any]:
+    mine = select(deliveries).where(*due, deliveries.c.webhook_id == webhook_id)
+    return connection.execute(mine.order_by(deliveries.c.due_ms).limit(AT_ONCE)).all()
+
+
+def _send_in_order(store: Store, queue: WriteQueue, hook: Webhook, rows: Sequence[Any]) -> int:
+    """Tell one address what waits for it; returns how many deliveries were tried."""
+    secret = webhooks.secret_of(store, hook)
+    for tried, row in enumerate(rows, 1):
+        answer = attempt(hook.url, row.payload, secret, row.id)
+        _note(queue, row, answer)
+        if answer.status is None:  # the others would wait as long for nothing, and whoever else is told with them
+            return tried
     return len(rows)
 
 
-def attempt(url: str, payload: str, secret: str | None, delivery: str | None = None) -> tuple[int | None, str]:
-    """Send one body to one address; status and text of the answer, or None and what went wrong."""
+def attempt(url: str, payload: str, secret: str | None, delivery: str | None = None) -> Answer:
+    """Send one body to one address."""
     import httpx  # 100 ms: only a server that delivers something pays for it
 
     delivery_id, moment = delivery or str(uuid.uuid4()), str(int(time.time()))
@@ -82,8 +116,9 @@ def attempt(url: str, payload: str, secret: str | None, delivery: str | None = N
     try:
         answer = httpx.post(url, content=payload.encode(), headers=headers, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        return None, f"{type(error).__name__}: {error}"
-    return answer.status_code, answer.text[:KEPT]
+        return Answer(None, f"{type(error).__name__}: {error}")
+    asked = answer.headers.get("retry-after", "")
+    return Answer(answer.status_code, answer.text[:KEPT], float(asked) if asked.isdecimal() else 0.0)
 
 
 def signature(secret: str, delivery_id: str, moment: str, payload: str) -> str:
@@ -118,16 +153,18 @@ def example_of(event: str) -> dict[str, Any]:
         data |= {"source": "models:/123", "run_id": "abcd1234abcd5678"}
     if entity == "prompt_version":
         data["template"] = "Hello {{name}}!"
-    return {**data, "tags": {"example_key": "example_value"}, "description": f"An {name.replace('_', ' ')}"}
+    described = f"An example {entity.replace('_', ' ')}"
+    return {**data, "tags": {"example_key": "example_value"}, "description": described}
 
 
-def _note(queue: WriteQueue, row: Any, status: int | None, text: str) -> None:
-    tries = row.attempts + 1
+def _note(queue: WriteQueue, row: Any, answer: Answer) -> None:
+    tries, status = row.attempts + 1, answer.status
     values: dict[str, Any] = {"attempts": tries, "status": "delivered", "error": None}
     if status is None or status >= 400:
-        values["error"] = text if status is None else f"HTTP {status}: {text}"
+        values["error"] = answer.text if status is None else f"HTTP {status}: {answer.text}"
         again = (status is None or status in _AGAIN) and tries < TRIES
         values["status"] = "waiting" if again else "failed"
-        values["due_ms"] = now_ms() + round(pause_s(tries) * 1_000)
+        wait_s = max(pause_s(tries), min(answer.wait_s, LONGEST_PAUSE_S))
+        values["due_ms"] = now_ms() + round(wait_s * 1_000)
     mine = update(deliveries).where(deliveries.c.id == row.id)
     queue.submit(lambda tx: tx.execute(mine.values(**values))).result()

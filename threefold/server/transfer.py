@@ -43,7 +43,7 @@ async def give(context: Context, scope: Scope, send: Send, digest: str, size: in
     headers = [
         (b"content-type", media_type(path).encode()),
         (b"content-length", str(end - start).encode()),
-        (b"content-disposition", f"attachment; filename*=UTF-8''{quote(path.rpartition('/')[2])}".encode()),
+        (b"content-disposition", attached(path.rpartition("/")[2]).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"accept-ranges", b"bytes"),
     ]
@@ -69,6 +69,17 @@ def media_type(path: str) -> str:
     ending = re.search(r"(\.\w+)?$", path.rpartition("/")[2])
     known = _TEXTS.get(ending[0] if ending else "")
     return known or mimetypes.guess_type(path)[0] or "application/octet-stream"
+
+
+def attached(name: str) -> str:
+    """The header that lets a browser save an answer as a file: the plain form where the name allows it, for clients that
+    know no other; the encoded one of RFC 6266 for names with blanks, quotes or letters beyond ASCII.
+
+    >>> attached("MLmodel"), attached("März.csv")
+    ('attachment; filename=MLmodel', "attachment; filename*=UTF-8''M%C3%A4rz.csv")
+    """
+    plain = re.fullmatch(r"[\w!#$%&'+.^`|~-]+", name, re.ASCII)  # a token of HTTP
+    return f"attachment; filename={name}" if plain else f"attachment; filename*=UTF-8''{quote(name)}"
 
 
 def _asked(scope: Scope, size: int) -> tuple[int, int]:

@@ -155,9 +155,15 @@ def _check(*, name: str | None = None, url: str | None = None, events: Sequence[
     if url is not None:
         if not url.strip():
             raise DataError(f"Webhook URL cannot be empty or just whitespace: {url!r}", "url", "give an address")
-        if urlparse(url).scheme not in ("http", "https"):
+        try:
+            scheme = urlparse(url).scheme
+        except ValueError as error:  # brackets that hold no address
             raise DataError(
-                f"Invalid webhook URL scheme: {urlparse(url).scheme!r}. Allowed schemes are: http, https", "url",
+                f"Invalid webhook URL {url!r}: {error}", "url", "give an address such as https://…"
+            ) from None
+        if scheme not in ("http", "https"):
+            raise DataError(
+                f"Invalid webhook URL scheme: {scheme!r}. Allowed schemes are: http, https", "url",
                 "give an address that begins with https://",
             )  # fmt: skip
     if events is not None and (not events or any(event not in EVENTS for event in events)):

@@ -80,10 +80,10 @@ async def test(context: Context, call: Call) -> dict[str, Any]:
     event = _event(asked) if isinstance(asked, dict) else webhook.events[0]
     payload = webhooks.payload_of(event, example_of(event))
     secret = await context.beside(webhooks.secret_of, context.store, webhook)
-    status, text = await context.beside(attempt, webhook.url, payload, secret)
-    if status is None:
-        return {"result": {"success": False, "error_message": f"Failed to test webhook: {text}"}}
-    return {"result": {"success": status < 400, "response_status": status, "response_body": text}}
+    answer = await context.beside(attempt, webhook.url, payload, secret)
+    if answer.status is None:
+        return {"result": {"success": False, "error_message": f"Failed to test webhook: {answer.text}"}}
+    return {"result": {"success": answer.status < 400, "response_status": answer.status, "response_body": answer.text}}
 
 
 def shape(webhook: Webhook) -> dict[str, Any]:

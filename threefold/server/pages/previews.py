@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
 from threefold.errors import ThreefoldError
+from threefold.server.transfer import attached
 from threefold.store import Store
 
 READ = 5_000_000  # bytes; a larger file is only offered to be taken away
@@ -101,7 +101,7 @@ def raw(store: Store, file: Mapping[str, Any], *, framed: bool = False) -> Respo
     if framed and path.suffix.lower() in PAGES:
         kind = "text/html"
     if kind == "application/octet-stream":
-        headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(path.name)}"
+        headers["content-disposition"] = attached(path.name)
     headers["content-length"] = str(file["size"])
     pieces = store.objects.open_stream(file["digest"])  # said at once where it is gone; verified with its last piece
     return StreamingResponse(pieces, 200, headers, kind)
