@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from threefold.errors import StoreError
+from threefold.errors import DiskFull, StoreError
 
 KEY_BYTES = 32
 
@@ -38,6 +39,8 @@ def secret(file: Path, make: Callable[[], bytes]) -> bytes:
             _write(file, make())
         return file.read_bytes()
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull("the disk is full: the store's key cannot be made", str(file), "free some space") from error
         raise StoreError(f"the store's key cannot be used: {error.strerror}", str(file), "check its rights") from error
 
 
