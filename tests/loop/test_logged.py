@@ -6,17 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import yaml
 
-from threefold.data import seal
+from threefold.data.seal import readings
 from threefold.errors import DataError, GateFailed, NotFound, Refused
 from threefold.loop import lifecycle, logged, releasing
 from threefold.loop.project import Project
 from threefold.packaging.bundles import load_bundle
+from threefold.packaging.logged import seal
+from threefold.records import ModelVersion
 from threefold.registry import approvals, catalogue, evidence, models, releases, signatures, versions
 from threefold.serving import routing
 from threefold.serving.arms import load_arm
+from threefold.store.tracking import files
 
-from .clients import by_column, log_version, logistic
+from .clients import by_column, log_folder, log_version, logistic
 
 Make = Callable[..., Project]
 
@@ -32,7 +36,7 @@ def test_a_logged_graph_is_judged_by_the_gates_on_the_sealed_share_and_that_is_r
     assert turn.version.metrics["roc_auc"] > 0.6
     proof = evidence.of(project.store, "model parcels/1")
     assert {one.result.gate for one in proof} >= {"roc_auc", "parity", "finite scores", "beats a constant"}
-    (reading,) = seal.readings(project.store, turn.version.lineage.test_set)
+    (reading,) = readings(project.store, turn.version.lineage.test_set)
     assert reading["purpose"] == "acceptance" and reading["subject"] == f"bundle {turn.version.bundle}"
 
 
@@ -157,3 +161,46 @@ def test_a_version_without_files_here_cannot_be_tested(make_project: Make) -> No
         catalogue.register(tx, "parcels", "mlflow-artifacts:/nowhere", tags={})
     with pytest.raises(NotFound, match="no file MLmodel"):
         logged.examine(project, versions.get(project.store, "parcels", 1))
+
+
+def pickled(project: Project) -> ModelVersion:
+    said = {
+        "flavors": {"python_function": {"loader_module": "mlflow.sklearn"}, "sklearn": {"pickled_model": "model.pkl"}},
+        "signature": {"inputs": '[{"type": "double", "name": "weight", "required": true}]'},
+    }
+    return log_folder(project.store, "parcels", {"MLmodel": yaml.safe_dump(said).encode(), "model.pkl": b"anything"})
+
+
+def test_a_pickle_is_not_opened_before_a_trusted_key_vouches_for_its_files(make_project: Make) -> None:
+    project = make_project()
+    version = pickled(project)
+    with pytest.raises(Refused, match="no trusted key vouches"):
+        logged.examine(project, version)
+    signatures.sign(project.store, version)
+    assert signatures.vouched(project.store, version)
+    with project.store.write() as tx:
+        root = catalogue.download_address(tx.connection, "parcels", 1).removeprefix("mlflow-artifacts:/")
+        files.put(tx.connection, f"{root}/model.pkl", project.store.objects.put(b"exchanged"), 9)
+    assert not signatures.vouched(project.store, version)
+    with pytest.raises(Refused, match="no trusted key vouches"):
+        logged.examine(project, version)
+
+
+def test_without_mlflow_a_signed_pickle_says_what_to_install(
+    make_project: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THREEFOLD_MLFLOW_PYTHON", "/nowhere/python")
+    project = make_project()
+    version = pickled(project)
+    signatures.sign(project.store, version)
+    with pytest.raises(Refused, match="opened by mlflow, which /nowhere/python does not have") as refused:
+        logged.examine(project, version)
+    assert "threefold[mlflow]" in refused.value.do
+
+
+def test_a_model_that_was_sealed_in_another_store_is_not_opened() -> None:
+    mine, theirs = {"model.pkl": "aa", "MLmodel": "bb"}, {"model.pkl": "cc", "MLmodel": "bb"}
+    seal.require_seal(mine, seal.seal(mine, b"key"), b"key", "here")
+    for files_, key in ((theirs, b"key"), (mine, b"other"), (mine, None)):
+        with pytest.raises(Refused, match="did not seal"):
+            seal.require_seal(files_, seal.seal(mine, b"key"), key, "here")

@@ -53,6 +53,7 @@ TABLE = (
     Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
     Entry("up_port", "5000", "whole", "TCP port of `threefold up`, 0 to 65535; 0 takes a free one."),
     Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
+    Entry("mlflow_python", "", "text", "The Python that opens models of MLflow clients which are no portable files: one with mlflow and what the model needs; empty: this one."),
     Entry("openlineage", "", "text", "Where runs are told as OpenLineage events: a file, or a URL; empty: nowhere."),
     Entry("separate_approvals", "0", "switch", "1: who trained or registered a version may not approve it; always so where the canvas says risk: high."),
     Entry("grace_days", "30", "whole", "Days for which what was deleted can be restored; after them `store gc` may remove it."),
@@ -102,6 +103,13 @@ def resolve(canvas: Canvas | None, flags: Mapping[str, Any]) -> list[Setting]:
 def value_of(name: str, canvas: Canvas | None = None, flag: Any = None) -> str:
     """The value of one setting. Raises as `resolve`."""
     return _resolve(find(name), canvas, flag).value
+
+
+def hand_down(name: str, canvas: Canvas) -> None:
+    """Let what has no canvas, as a process that is started from here, see a setting of the canvas."""
+    value = value_of(name, canvas)
+    if value:
+        os.environ[find(name).variable] = value
 
 
 def _resolve(entry: Entry, canvas: Canvas | None, flag: Any) -> Setting:

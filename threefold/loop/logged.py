@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from threefold.design.settings import hand_down
 from threefold.errors import DataError, Refused
 from threefold.loop import judging, lifecycle
 from threefold.loop import logged_steps as does
@@ -40,6 +41,7 @@ def examine(
         raise Refused("the version is one of this project's own", label, "its gates are run by: threefold run gates")
     if not PLAIN.fullmatch(version.name):
         raise DataError(f"{version.name!r} cannot name an endpoint", label, "use letters, digits, blank, '-', '_', '.'")
+    hand_down("mlflow_python", project.canvas)
     folder, key = packed.folder(project.store, version), signatures.vouched(project.store, version)
     setting = lifecycle.made_under(project, None, lifecycle.champion(project.store, version.name))
     steps = _graph(project, version, folder, bool(key), setting)

@@ -56,6 +56,8 @@ class Scorer:
             scorer = cls.of_onnx(read(bundle.files["model.onnx"]), bundle.task, bundle.threshold)
         elif bundle.format == "python":
             scorer = cls._of_python(read, bundle, key)
+        elif bundle.format == "mlflow":
+            scorer = cls._of_mlflow(read, bundle, key)
         else:
             raise StoreError(
                 f"the bundle's format {bundle.format!r} is not known here", f"bundle {bundle.digest[:12]}",
@@ -79,6 +81,16 @@ class Scorer:
         from threefold.packaging.python_format import PythonRuntime  # brings scikit-learn: only who needs it pays
 
         return cls(PythonRuntime(read(bundle.files["model.pickle"]), key, bundle), bundle.task, bundle.threshold)
+
+    @classmethod
+    def _of_mlflow(cls, read: Callable[[str], bytes], bundle: Bundle, key: bytes | None) -> Scorer:
+        from threefold.packaging.logged import mlmodel, seal  # only who opens such a model pays for it
+        from threefold.packaging.logged.process import LoggedProcess
+
+        files, where = seal.logged_files(bundle.files), f"bundle {bundle.digest[:12]}"
+        seal.require_seal(files, read(bundle.files[seal.FILE]), key, where)
+        logged = mlmodel.read_folder(files, read, where)
+        return cls(LoggedProcess(logged, read, bundle.task), bundle.task, bundle.threshold)
 
     def run(self, columns: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Outputs by name.

@@ -165,7 +165,7 @@ def load_arm(store: Store, number: int, digest: str) -> LoadedArm:
         Exception: whatever the model raised when it was tried.
     """
     bundle = load_bundle(store, digest)
-    scorer = Scorer.open(store.objects.get, bundle, key=store.key() if bundle.format == "python" else None)
+    scorer = Scorer.open(store.objects.get, bundle, key=None if bundle.format == "onnx" else store.key())
     columns = columns_of(bundle)
     packed = bundle.format == "onnx"
     scoring: Scoring = (

@@ -7,7 +7,7 @@ import shlex
 import click
 
 from threefold.cli.printing import console, here
-from threefold.design.settings import value_of
+from threefold.design.settings import hand_down, value_of
 from threefold.errors import NotFound, StoreError
 from threefold.loop.project import Project
 from threefold.packaging.bundles import load_bundle
@@ -22,6 +22,7 @@ def command(host: str | None, port: int | None) -> None:
     project = here()
     listens = value_of("host", project.canvas, host)
     chosen = int(value_of("port", project.canvas, port))
+    hand_down("mlflow_python", project.canvas)
     example = _example(project)
 
     def announce(address: str) -> None:

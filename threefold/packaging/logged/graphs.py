@@ -21,10 +21,10 @@ from threefold.errors import DataError
 from threefold.packaging.answers import add_class_outputs, add_value_output
 from threefold.packaging.graph import INSIDE, ML, OWN, Graph
 from threefold.packaging.inputs import add_inputs
+from threefold.packaging.logged.classes import order_of
 from threefold.packaging.logged.columns import exact_columns
 from threefold.packaging.logged.mlmodel import Logged
 from threefold.records import TaskSpec
-from threefold.training.spelling import label_codes
 
 OLDEST = 13  # of the operators: before it, what is added around a graph cannot be said
 _EXPORT = "export it with one input for each column, named as the column, or with one matrix of numbers"
@@ -200,35 +200,6 @@ def _scores(
     if task.problem == "binary" and (width == 1 or _rank(chosen) == 1):
         return chosen.name, ()
     return chosen.name, order_of(labels, width, task, logged.label)
-
-
-def order_of(labels: Sequence[str], width: int | None, task: TaskSpec, where: str) -> tuple[int, ...]:
-    """Where the probability of each class of the task stands among the columns of a model.
-
-    Args:
-        labels: what the model calls its columns; empty: it does not say, and its classes are in ascending order.
-        width: how many columns it has; None: it does not say.
-    Raises:
-        DataError: they are not the same classes.
-    """
-    known = label_codes(task.classes)
-    labels = labels or _ascending(task.classes)
-    codes = [known.get(label) for label in labels]
-    if (width or len(labels)) != len(labels) or sorted(code for code in codes if code is not None) != list(
-        range(len(task.classes))
-    ):
-        raise DataError(
-            f"the classes of the model ({', '.join(labels)[:200]}) are not those of the project", where,
-            f"the project predicts {task.target}: {', '.join(task.classes)}",
-        )  # fmt: skip
-    return tuple(codes.index(float(place)) for place in range(len(task.classes)))
-
-
-def _ascending(classes: Sequence[str]) -> list[str]:
-    try:
-        return sorted(classes, key=float)
-    except ValueError:
-        return sorted(classes)
 
 
 def _labels(model: onnx.ModelProto) -> tuple[str, ...]:

@@ -12,8 +12,11 @@ import polars as pl
 from threefold.errors import Refused
 from threefold.packaging.bundles import columns_of, write
 from threefold.packaging.environment import environment
+from threefold.packaging.logged import seal
+from threefold.packaging.logged.columns import exact_columns
 from threefold.packaging.logged.graphs import LoggedGraph
 from threefold.packaging.logged.mlmodel import Logged
+from threefold.packaging.logged.process import LoggedProcess
 from threefold.packaging.parity import difference
 from threefold.packaging.scoring import Scorer
 from threefold.records import Bundle, TaskSpec
@@ -46,8 +49,28 @@ def open_logged(store: Store, logged: Logged, task: TaskSpec, trusted: bool) -> 
     if "onnx" in logged.flavors:
         data = store.objects.get(logged.file(str(logged.flavors["onnx"]["data"])))
         return LoggedGraph(data, logged, task)
-    flavors = ", ".join(logged.flavors)
-    raise Refused(f"a model of the flavors {flavors} cannot be opened", logged.label, "log it as ONNX")
+    if not trusted:
+        raise Refused(
+            "the model is a pickle, opening one can run any code, and no trusted key vouches for it", logged.label,
+            f"if you know who made it, sign it: threefold models sign {logged.label.rpartition('/')[2]}; or log it as ONNX",
+        )  # fmt: skip
+    return LoggedPython(LoggedProcess(logged, store.objects.get, task), task)
+
+
+class LoggedPython:
+    """A model that Python opens, in a process of its own."""
+
+    def __init__(self, process: LoggedProcess, task: TaskSpec) -> None:
+        self.task = task
+        self._process = process
+
+    def score(self, frame: pl.DataFrame) -> np.ndarray:
+        """As TrainedModel.score."""
+        return self._process.scores(exact_columns(frame, self.task), frame.height)
+
+    def portable(self) -> bytes | None:
+        """There is no way to a graph."""
+        return None
 
 
 def pack_logged(
@@ -59,13 +82,18 @@ def pack_logged(
         sample: rows on which the package must answer like the model.
         files: what surrounds it, as `bundles.pack` adds it.
     """
-    task, graph = original.task, original.portable()
-    if graph is None or not _answers_alike(original, graph, sample):
-        raise Refused("its graph does not answer like the model", logged.label, "log the model in another format")
     said = {"name": f"mlflow {' '.join(sorted(logged.flavors))}", "logged": dict(sorted(logged.files.items()))}
     around = {**files, "environment.json": environment(), "candidate.json": json.dumps(said, sort_keys=True).encode()}
-    kept = {file: store.objects.put(data) for file, data in {**around, "model.onnx": graph}.items()}
-    return write(store, name, "onnx", task, kept)
+    graph = original.portable()
+    if graph is not None and _answers_alike(original, graph, sample):
+        kept = {file: store.objects.put(data) for file, data in {**around, "model.onnx": graph}.items()}
+        return write(store, name, "onnx", original.task, kept)
+    if not isinstance(original, LoggedPython):
+        raise Refused("its graph does not answer like the model", logged.label, "log the model in another format")
+    around[seal.FILE] = seal.seal(logged.files, store.key())
+    kept = {file: store.objects.put(data) for file, data in around.items()}
+    kept |= {f"{seal.FOLDER}{path}": digest for path, digest in logged.files.items()}
+    return write(store, name, "mlflow", original.task, kept)
 
 
 def _answers_alike(original: Original, graph: bytes, sample: pl.DataFrame) -> bool:
