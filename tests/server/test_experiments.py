@@ -50,3 +50,22 @@ def test_experiments_are_found_page_by_page(door):
 def test_beyond_mlflow_a_filter_takes_or(door):
     found = door.post("experiments/search", max_results=10, filter="name = 'Default' OR name LIKE 'x%'")
     assert [one["name"] for one in found["experiments"]] == ["Default"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("s3://bucket/a?key=1", "s3://bucket/a?key=1"),
+        ("file:a/b?key=1", "file://{here}/a/b?key=1"),
+        ("a/b", "{here}/a/b"),
+        ("file:///a/b?key=1", "file:///a/b?key=1"),
+    ],
+)
+def test_a_place_for_files_is_kept_as_an_absolute_address(door, tmp_path, monkeypatch, given, kept):
+    monkeypatch.chdir(tmp_path)
+    key = door.post("experiments/create", name="own", artifact_location=given)["experiment_id"]
+    place = door.get("experiments/get", experiment_id=key)["experiment"]["artifact_location"]
+    assert place == kept.format(here=tmp_path)
+    run = door.post("runs/create", experiment_id=key)["run"]["info"]
+    before, mark, query = place.partition("?")
+    assert run["artifact_uri"] == f"{before}/{run['run_id']}/artifacts{mark}{query}"

@@ -70,6 +70,14 @@ def test_beyond_mlflow_a_filter_takes_or_in_parentheses(door, model):
     assert [one["info"]["model_id"] for one in found] == [model]
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("status = 'PENDING'", 1), ("status LIKE 'PEND%'", 1), ("status ILIKE 'ready'", 0), ("status != 'READY'", 1)],
+)
+def test_the_status_of_a_model_is_compared_as_a_text(door, model, text, found):
+    assert len(door.post("logged-models/search", experiment_ids=["0"], filter=text)["models"]) == found
+
+
 def test_a_page_token_is_for_the_search_that_gave_it(door, model):
     door.post("logged-models", experiment_id="0", name="forest")
     asked = {"experiment_ids": ["0"], "max_results": 1, "filter": "name LIKE '%'"}

@@ -148,7 +148,8 @@ def _absolute(given: str, scheme: str) -> str:
     if not scheme:
         return str(Path.cwd() / given)
     if scheme == "file" and not given.startswith(("file:/", "file://")):
-        return (Path.cwd() / given.removeprefix("file:")).as_uri()
+        path, mark, query = given.removeprefix("file:").partition("?")
+        return f"{(Path.cwd() / path).as_uri()}{mark}{query}"
     return given
 
 

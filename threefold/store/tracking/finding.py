@@ -117,7 +117,7 @@ def _attribute(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
         return compared(_TIMES[name], compare, dialect, moment(int(number_in(compare))))
     if name == "status":  # a few words that the protocol calls otherwise: which of them fit is known before asking
         text = text_in(compare)
-        return runs.c.status.in_([ours for ours, word in STATUSES.items() if _fits(word, compare.sign, text)])
+        return runs.c.status.in_([ours for ours, word in STATUSES.items() if fits(word, compare.sign, text)])
     if compare.sign in ("IN", "NOT IN"):
         if name != "run_id":
             raise DataError(
@@ -128,7 +128,8 @@ def _attribute(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
     return compared(_TEXTS[name], compare, dialect, text_in(compare))
 
 
-def _fits(word: str, sign: str, text: str) -> bool:
+def fits(word: str, sign: str, text: str) -> bool:
+    """Whether a word passes a comparison of texts, as the catalogue would judge it."""
     if sign in ("=", "!="):
         return (word == text) == (sign == "=")
     pattern = "".join(".*" if letter == "%" else "." if letter == "_" else re.escape(letter) for letter in text)

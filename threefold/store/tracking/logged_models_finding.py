@@ -11,6 +11,7 @@ from threefold.errors import DataError
 from threefold.store.schema import logged_model_metrics, logged_model_params, logged_model_tags, logged_models
 from threefold.store.tracking import filters
 from threefold.store.tracking.filters import Compare, compared, number_in, text_in, unquoted
+from threefold.store.tracking.finding import fits
 from threefold.store.tracking.logged_models import STATUSES
 
 _TIMES = {
@@ -97,10 +98,9 @@ def _attribute(compare: Compare, dialect: Dialect) -> ColumnElement[bool]:
         _check_sign(compare, filters.NUMERIC)
         return compared(_TIMES[compare.name], compare, dialect, number_in(compare))
     if compare.name == "status":
-        _check_sign(compare, ("=", "!="))
+        _check_sign(compare, filters.TEXTUAL)
         text = text_in(compare)
-        fits = [number for number, word in enumerate(STATUSES, 1) if (word == text) == (compare.sign == "=")]
-        return logged_models.c.status.in_(fits)
+        return logged_models.c.status.in_([n for n, word in enumerate(STATUSES, 1) if fits(word, compare.sign, text)])
     if compare.name not in _TEXTS:
         raise DataError(
             f"Invalid attribute key '{compare.name}' specified", "the filter", f"it is one of {', '.join(_COLUMNS)}"
