@@ -144,6 +144,37 @@ def test_a_source_that_leads_elsewhere_is_refused(door, model, source):
     assert code == "INVALID_PARAMETER_VALUE" and "Invalid model version source" in message
 
 
+@pytest.fixture
+def run_at_home(door):
+    """A run whose files its clients keep in a folder of their own."""
+    made = door.post("experiments/create", name="at home", artifact_location="file:///home/our%20models")
+    run = door.post("runs/create", experiment_id=made["experiment_id"])["run"]["info"]
+    return run["run_id"], run["artifact_uri"]
+
+
+@pytest.mark.parametrize("below", ["", "/.", "/model", "/model/..", "/model/../other", "/a%20model"])
+def test_a_local_source_lies_among_the_files_of_its_run(door, model, run_at_home, below):
+    run, home = run_at_home
+    door.post("model-versions/create", name=model, source=home + below, run_id=run)
+    door.post("model-versions/create", name=model, source=home.removeprefix("file://") + below, run_id=run)
+    assert "To use a local path" in door.refused("POST", "model-versions/create", name=model, source=home + below)[1]
+
+
+@pytest.mark.parametrize("below", ["/..", "/../../../../etc", "/a/%2e%2e/%2e%2e", "2", "/x?/../../../etc", "/x#/../.."])
+def test_a_local_source_cannot_climb_out_of_its_run(door, model, run_at_home, below):
+    run, home = run_at_home
+    source = home.removeprefix("file://") + below
+    assert (
+        "To use a local path" in door.refused("POST", "model-versions/create", name=model, source=source, run_id=run)[1]
+    )
+
+
+def test_a_file_of_another_machine_is_no_source(door, model):
+    source = "file://10.1.2.3/models"
+    code, message = door.refused("POST", "model-versions/create", name=model, source=source)
+    assert code == "INTERNAL_ERROR" and "is not a valid remote uri" in message
+
+
 def test_a_version_of_a_client_stands_beside_our_own(door, store, model, version):
     from threefold.registry import versions
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote_plus, urlparse
+from urllib.parse import unquote, unquote_plus, urlparse
 
 from sqlalchemy import Connection
 from starlette.types import Receive, Scope, Send
@@ -165,8 +166,15 @@ def _check_source(connection: Connection, source: str, run_id: str, model_id: st
     """A source cannot make the server, or a client, read what lies outside. Raises ProtocolError."""
     parsed = urlparse(source)
     if parsed.scheme in ("", "file") and parsed.hostname in (None, "", ".", "localhost", "127.0.0.1"):
-        _check_local(connection, parsed.path, source, run_id, model_id)
+        _check_local(connection, parsed.path if parsed.scheme else source, source, run_id, model_id)
         return
+    if parsed.scheme == "file":
+        raise ProtocolError(
+            "INTERNAL_ERROR",
+            f"{source} is not a valid remote uri",
+            "source",
+            "a file: address names a file of this machine",
+        )
     plain = source
     while (decoded := unquote_plus(plain)) != plain:
         plain = decoded
@@ -187,8 +195,9 @@ def _check_local(connection: Connection, path: str, source: str, run_id: str, mo
     else:
         root = runs_reading.get(connection, run_id).artifact_root if run_id else ""
     home = urlparse(root)
-    inside = home.scheme in ("", "file") and home.path and ".." not in PurePosixPath(path).parts
-    if not inside or PurePosixPath(home.path) not in (PurePosixPath(path), *PurePosixPath(path).parents):
+    here = PurePosixPath(posixpath.normpath(unquote(path)))
+    inside = home.scheme in ("", "file") and home.path and "\0" not in unquote(path)
+    if not inside or PurePosixPath(unquote(home.path)) not in (here, *here.parents):
         given = "model_id" if model_id else "run_id"
         raise _bad_source(
             source, f"To use a local path as a model version source, the {given} request parameter has to be specified and"
