@@ -9,6 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -131,10 +132,13 @@ def _refusal(request: Request, error: ThreefoldError, status: int | None = None)
 
 
 def _came_from(request: Request) -> str | None:
-    """The page on which a form stood: one step up from where it was sent."""
+    """The page on which a form stood: what the browser says of it, or one step up from where it was sent."""
     path = request.url.path
     if request.method == "GET":
         return None
+    said = urlsplit(request.headers.get("referer", ""))
+    if said.netloc and said.netloc == request.headers.get("host"):
+        return said.path or "/"
     return "/" if path.startswith("/endpoints/") else path.rpartition("/")[0]
 
 

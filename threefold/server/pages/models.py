@@ -45,12 +45,12 @@ def show_version(request: Request) -> dict[str, Any]:
         "title": f"{told['name']} {told['number']}",
         **told,
         "_passed": sum(gate["passed"] for gate in told["gates"]),
-        "_releasable": _project(request) == told["name"],
+        "_own": _project(request),
     }
 
 
 def _project(request: Request) -> str | None:
-    """The model of the project around this server, as far as its canvas can be read."""
+    """The name of the project around this server, as far as its canvas can be read; its rollout counts for every model."""
     root = request.app.state.context.project
     found = around(root) if root else None
     return None if found is None else found.canvas.project if found.canvas else found.told.get("project")

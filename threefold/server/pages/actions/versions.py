@@ -22,7 +22,7 @@ def approve(request: Request, form: Form) -> tuple[str, str]:
     if any(not one.result.passed for one in evidence.newest(store_of(request), _label(version))):
         form.sure()
     by = form.text("by") or store_of(request).acts_as()
-    approvals.approve(store_of(request), version, by, form.reason(), separate=_separate(request, version.name))
+    approvals.approve(store_of(request), version, by, form.reason(), separate=_separate(request))
     return "approve", page_of(version)
 
 
@@ -59,10 +59,10 @@ def release(request: Request, form: Form) -> tuple[str, str]:
     version = _version(request)
     form.sure()
     reason, root, canvas = form.reason(), request.app.state.context.project, _canvas(request)
-    if root is None or canvas is None or canvas.project != version.name:
+    if root is None or canvas is None:
         raise Refused(
-            f"this server does not know the project of {version.name}", form.where,
-            f"in its folder: threefold release deploy {version.number}; or start threefold up there",
+            "this server knows no project, so no rollout either", form.where,
+            f"in the project's folder: threefold release deploy {version.number}; or start threefold up there",
         )  # fmt: skip
     release_version(Project(root, canvas, store_of(request)), version, reason)
     return "release", page_of(version)
@@ -149,8 +149,8 @@ def _canvas(request: Request) -> Canvas | None:
         return None
 
 
-def _separate(request: Request, model: str) -> bool:
+def _separate(request: Request) -> bool:
     root, canvas = request.app.state.context.project, _canvas(request)
     if root is not None and canvas is None and (root / "threefold.yaml").is_file():
         return True  # nobody can say what its risk is
-    return duties_are_separate(canvas, model)
+    return duties_are_separate(canvas, canvas.project if canvas else "")
