@@ -14,7 +14,7 @@ RUN = f"{1:032x}"
         ("/experiments/3/s", "/runs?experiment=3"),
         (f"/experiments/0/runs/{RUN}", f"/runs/{RUN}"),
         (f"/experiments/0/runs/{RUN}/artifacts/model", f"/runs/{RUN}"),
-        ("/experiments/0/models/m-1", "/lineage?of=model%3Am-1"),
+        ("/experiments/0/models/m-1", "/logged-models/m-1"),
         ("/models/churn/versions/2", "/models/churn/2"),
         ('/compare-runs?runs=["a","b"]&experiments=["0"]', "/compare?run=a&run=b"),
         ("/compare-runs?runs=[", "/compare"),

@@ -33,8 +33,8 @@ async def run(request: Request) -> Response:
 
 
 async def logged_model(request: Request) -> Response:
-    """`/experiments/1/models/<id>`: the lineage of a logged model."""
-    return _to("/lineage", {"of": f"model:{request.path_params['model']}"})
+    """`/experiments/1/models/<id>`."""
+    return _to(f"/logged-models/{part(request.path_params['model'])}")
 
 
 async def version(request: Request) -> Response:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from threefold.server.pages import audit, compare, data, elsewhere, home, lineage, models, run, runs, search, static
+from threefold.server.pages import (
+    audit,
+    compare,
+    data,
+    elsewhere,
+    home,
+    lineage,
+    logged,
+    models,
+    run,
+    runs,
+    search,
+    static,
+)
 from threefold.server.pages.actions import endpoints as on_endpoints
 from threefold.server.pages.actions import runs as on_runs
 from threefold.server.pages.actions import versions as on_versions
@@ -27,6 +40,8 @@ ROUTES = [
     Route("/runs/{id}", run.show, methods=["GET"]),
     Route("/runs/{id}/curves", run.curves, methods=["GET"]),
     Route("/runs/{id}/files/{path:path}", run.file, methods=["GET"]),
+    Route("/logged-models/{id}", logged.show, methods=["GET"]),
+    Route("/logged-models/{id}/files/{path:path}", logged.file, methods=["GET"]),
     Route("/compare", compare.show, methods=["GET"]),
     Route("/compare/curves", compare.curves, methods=["GET"]),
     Route("/models", models.show_all, methods=["GET"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -79,22 +80,34 @@ def shape(connection: Connection, number: int, name: str) -> list[tuple[float, f
 
 
 @page("file")
-def _preview(request: Request) -> dict[str, Any] | Response:
-    store, path = store_of(request), request.path_params["path"]
-    with store.read() as connection:
+def file(request: Request) -> dict[str, Any] | Response:
+    """One file of a run, as it can be looked at; with `raw=1` its bytes."""
+    path = request.path_params["path"]
+    with store_of(request).read() as connection:
         run = one_run.find(connection, request.path_params["id"])
-        found = next((file for file in one_run.files_of(connection, run) if file["path"] == path), None)
+        found = one_run.file_at(connection, one_run.file_root(run), path)
+    return show_file(request, found, path, f"/runs/{part(run.id)}", run.name or run.id[:8])
+
+
+def show_file(
+    request: Request, found: Mapping[str, Any] | None, path: str, owner: str, name: str
+) -> dict[str, Any] | Response:
+    """A file of a run or of a logged model.
+
+    Args:
+        owner: the address of the page that lists it, and `name` what stands there.
+    Raises:
+        NotFound: `found` is None.
+    """
+    store = store_of(request)
     if found is None:
-        raise NotFound(f"the run has no file {path!r}", f"run {run.id}", "its page lists the files it has")
+        raise NotFound(f"there is no file {path!r}", f"{name}, {owner}", "its page lists the files it has")
     if request.query_params.get("raw"):
         return previews.raw(store, found, framed=bool(request.query_params.get("framed")))
     return {
         "title": path.rpartition("/")[2],
-        "run": {"id": run.id, "name": run.name or run.id[:8]},
+        "of": {"name": name, "page": owner},
         "file": found,
         "preview": previews.preview(store, found),
-        "_raw": f"/runs/{part(run.id)}/files/{'/'.join(part(piece) for piece in path.split('/'))}?raw=1",
+        "_raw": f"{owner}/files/{'/'.join(part(piece) for piece in path.split('/'))}?raw=1",
     }
-
-
-file = _preview

@@ -39,6 +39,13 @@ def filled(store, log):
     return {"run": made[0], "other": made[1]}
 
 
+def keep(store, run, path, data):
+    """Give a run a file."""
+    with store.write() as tx:
+        row = {"digest": store.objects.put(data), "size_bytes": len(data), "changed_ms": 0}
+        tx.execute(insert(files).values(path=f"0/{run}/artifacts/{path}", **row))
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_keeps_the_rules_of_accessibility_and_asks_nobody_else(visit, filled, theme):
     window = visit(theme=theme)
@@ -118,6 +125,8 @@ def test_a_run_that_goes_on_is_followed_to_its_end(visit, store, log):
     run = log("going", {"loss": [2.0, 1.0]}, status="running", ended_at=None)
     page = visit().go(f"/runs/{run}")
     page.get_by_text("still running").wait_for()
+    keep(store, run, "console.txt", b"epoch 1")
+    page.get_by_label("Console output").get_by_text("epoch 1").wait_for()
     with store.write() as tx:
         tx.execute(update(runs).where(runs.c.id == run).values(status="done", ended_at=tx.now))
     page.locator("#live .state.good").wait_for()
@@ -189,9 +198,7 @@ def test_a_refusal_keeps_the_rules_of_accessibility_and_leads_back(visit, filled
 def test_a_page_among_the_files_is_shown_and_neither_runs_nor_asks_anybody(visit, store, log):
     run = log("with a page")
     bad = b"<h1>Report</h1><img src='http://example.com/spy.png'><script>parent.document.title = 'taken'</script>"
-    with store.write() as tx:
-        row = {"digest": store.objects.put(bad), "size_bytes": len(bad), "changed_ms": 0}
-        tx.execute(insert(files).values(path=f"0/{run}/artifacts/report.html", **row))
+    keep(store, run, "report.html", bad)
     window, stopped = visit(), {}
     window.page.on("requestfailed", lambda request: stopped.update({request.url: request.failure}))
     page = window.go(f"/runs/{run}/files/report.html")

@@ -176,7 +176,10 @@ def _logged(connection: Connection, graph: Graph, ran: Mapping[str, Any]) -> Non
     wanted = [key.partition(":")[2] for _, key in [(0, a) for a, _ in graph.arrows] if key.startswith("model:")]
     for row in connection.execute(select(logged_models).where(logged_models.c.id.in_(wanted))):
         on = [_run(graph, row.source_run_id, ran)] if row.source_run_id else []
-        graph.add(Node(f"model:{row.id}", "model", row.name, row.type or "logged model"), on=on)
+        graph.add(
+            Node(f"model:{row.id}", "model", row.name, row.type or "logged model", f"/logged-models/{part(row.id)}"),
+            on=on,
+        )
     for key in [key for key, _ in graph.arrows if key.startswith("model:") and key not in graph.nodes]:
         graph.add(Node(key, "model", key.partition(":")[2][:14], "not here any more"))
     numbers = {row.number: run_id for run_id, row in ran.items() if f"run:{run_id}" in graph.nodes}

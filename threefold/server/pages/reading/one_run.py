@@ -54,7 +54,7 @@ def told(connection: Connection, run: Row[Any]) -> dict[str, Any]:
         "curves": [row["name"] for row in lengths if row["points"] > 1 and not _axis(row["name"])],
         "shapes": sorted({row["name"][:-2] for row in lengths if _axis(row["name"])}),
         "steps": _steps(connection, run.id),
-        "parent": _named(connection, run.parent_id),
+        "parent": named(connection, run.parent_id),
         "children": _children(connection, run.id),
         "files": files_of(connection, run),
         "datasets": _datasets(connection, run.number),
@@ -65,18 +65,34 @@ def told(connection: Connection, run: Row[Any]) -> dict[str, Any]:
 
 def files_of(connection: Connection, run: Row[Any]) -> list[dict[str, Any]]:
     """The files of a run: path below its own root, size, digest."""
-    root = file_root(run)
-    query = select(files).where(files.c.path > f"{root}/", files.c.path < f"{root}0").order_by(files.c.path)
-    return [
-        {"path": row.path[len(root) + 1 :], "size": row.size_bytes, "digest": row.digest, "changed": row.changed_ms}
-        for row in connection.execute(query.limit(FILES))
-    ]
+    return files_below(connection, file_root(run))
 
 
 def file_root(run: Row[Any]) -> str:
     """Where the files of a run lie among all files: "0/<run>/artifacts"."""
-    root = run.artifact_root.removeprefix("mlflow-artifacts:").strip("/")
-    return root or f"{run.experiment_id}/{run.id}/artifacts"
+    return place_of(run.artifact_root) or f"{run.experiment_id}/{run.id}/artifacts"
+
+
+def place_of(artifact_root: str) -> str:
+    """Where the files below an address of the protocol lie among all files; empty where it names no place."""
+    return artifact_root.removeprefix("mlflow-artifacts:").strip("/")
+
+
+def files_below(connection: Connection, root: str) -> list[dict[str, Any]]:
+    """The files below a place, the first FILES of them."""
+    query = select(files).where(files.c.path > f"{root}/", files.c.path < f"{root}0").order_by(files.c.path)
+    return [_file(row, root) for row in connection.execute(query.limit(FILES))]
+
+
+def file_at(connection: Connection, root: str, path: str) -> dict[str, Any] | None:
+    """One file below a place; None where there is none."""
+    row = connection.execute(select(files).where(files.c.path == f"{root}/{path}")).first()
+    return None if row is None else _file(row, root)
+
+
+def _file(row: Row[Any], root: str) -> dict[str, Any]:
+    path = row.path[len(root) + 1 :]
+    return {"path": path, "size": row.size_bytes, "digest": row.digest, "changed": row.changed_ms}
 
 
 def _series(connection: Connection, number: int) -> list[dict[str, Any]]:
@@ -115,7 +131,8 @@ def _steps(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _named(connection: Connection, run_id: str | None) -> dict[str, Any] | None:
+def named(connection: Connection, run_id: str | None) -> dict[str, Any] | None:
+    """The name of a run, and whether it is still there; None without an id."""
     if not run_id:
         return None
     row = connection.execute(select(runs.c.name, runs.c.status).where(runs.c.id == run_id)).first()
