@@ -201,3 +201,10 @@ def test_an_upload_that_falls_silent_is_given_up(door, store, monkeypatch):
     asyncio.run(silent())
     assert sent[0]["status"] == 400 and b"nothing more of the body came" in sent[1]["body"]
     assert list((store.root / "objects" / ".half").iterdir()) == []
+
+
+def test_a_path_that_no_index_takes_is_refused(door):
+    path = "".join(chr(0x1F300 + number % 700) for number in range(0, 7_000, 7))
+    answer = door.ask("PUT", f"{FILES}/{path}", content=b"x")
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert "2600 bytes" in answer.text

@@ -247,3 +247,10 @@ def test_runs_of_the_engine_and_of_clients_are_found_together(door, store):
     key = door.get("experiments/get-by-name", experiment_name="flights")["experiment"]["experiment_id"]
     found = door.post("runs/search", experiment_ids=[key])["runs"]
     assert [one["info"]["run_name"] for one in found] == ["pipeline run"]
+
+
+def test_a_search_may_name_more_experiments_than_postgres_takes_parameters(door):
+    run = door.post("runs/create", start_time=1)["run"]["info"]["run_id"]
+    many = [str(number) for number in range(70_000)]
+    assert [one["info"]["run_id"] for one in door.post("runs/search", experiment_ids=many)["runs"]] == [run]
+    assert door.post("logged-models/search", experiment_ids=many).get("models", []) == []

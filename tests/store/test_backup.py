@@ -163,3 +163,11 @@ def test_a_place_that_cannot_be_written_is_said(filled, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         backup(filled.store, tmp_path / "nowhere" / "backup.tar")
     assert list(filled.store.root.glob(".backup-*")) == []
+
+
+def test_the_next_backup_clears_away_what_a_killed_one_left(filled, tmp_path: Path) -> None:
+    left = filled.store.root / ".backup-of-somebody-killed"
+    left.mkdir()
+    (left / "catalogue.db").write_bytes(b"half")
+    backup(filled.store, tmp_path / "backup.tar")
+    assert not left.exists()

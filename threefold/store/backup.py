@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -62,6 +63,8 @@ def backup(store: Store, file: Path, *, progress: Progress = lambda what, done, 
     half = file.with_name(f"{file.name}.half")
     try:
         with at_work(store.root, "backup"):
+            for left in store.root.glob(f"{SCRATCH}*"):  # of a backup that was killed: there is one at a time
+                shutil.rmtree(left, ignore_errors=True)
             with open(half, "wb", opener=_private) as handle:
                 found = _write(store, handle, progress)
                 handle.flush()

@@ -36,6 +36,7 @@ CACHE_KB = (
     16_000  # of SQLite, each connection: a batch of a thousand metrics touches twice the 500 pages it has by itself
 )
 WRITERS = 0x3F01D  # the advisory lock of Postgres by which writers take turns
+LIMITS = "54"  # how the codes of Postgres begin for what is too large for it: a text in an index, a statement
 SECRET = re.compile(r"(?i)([?&](?:password|sslpassword|token|secret)=)[^&#]*")
 
 
@@ -95,8 +96,10 @@ def engine_of(url: URL) -> Engine:
 def _refuse_value(context: ExceptionContext) -> None:
     """Say of a value that it does not fit, whichever way the driver says so; the transaction is none the worse for it."""
     wrong = context.original_exception
-    if isinstance(context.sqlalchemy_exception, exc.DataError) or isinstance(
-        wrong, (OverflowError, UnicodeEncodeError)
+    if (
+        isinstance(context.sqlalchemy_exception, exc.DataError)
+        or isinstance(wrong, (OverflowError, UnicodeEncodeError))
+        or str(getattr(wrong, "sqlstate", "")).startswith(LIMITS)
     ):
         raise DataError(
             f"a value does not fit into the catalogue: {str(wrong).splitlines()[0]}", "the catalogue",

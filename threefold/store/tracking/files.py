@@ -17,6 +17,7 @@ from threefold.store.schema import files
 from threefold.store.tracking.experiments import ROOT
 
 LONGEST = 1_024  # letters of a path
+LONGEST_BYTES = 2_600  # of the same in UTF-8; an index of Postgres takes no more
 AT_ONCE = 1_000  # rows looked at together
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -66,6 +67,8 @@ def put(connection: Connection, path: str, digest: str, size_bytes: int) -> None
     """Let a path point at an object, whatever it pointed at before. Raises DataError."""
     if not path or len(path) > LONGEST:
         raise DataError(f"a path has 1 to {LONGEST} letters, this one {len(path)}", path[:200], "shorten it")
+    if (size := len(path.encode())) > LONGEST_BYTES:
+        raise DataError(f"a path has at most {LONGEST_BYTES} bytes, this one {size}", path[:200], "shorten it")
     _refuse_mixture(connection, path)
     connection.execute(delete(files).where(files.c.path == path))
     row = {"path": path, "digest": digest, "size_bytes": size_bytes, "changed_ms": now_ms()}

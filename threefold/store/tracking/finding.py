@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam, case, func, select
 
 from threefold.errors import DataError
 from threefold.store.schema import datasets, params, run_datasets, run_tags, runs, series
@@ -80,9 +80,14 @@ def _page(connection: Connection, query: Select[Any], limit: int, offset: int) -
     return list(connection.scalars(query.limit(limit).offset(offset)))
 
 
+def among(column: ColumnElement[int], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Whether a column is one of many numbers; they stand in the statement, as Postgres takes 65,535 parameters at most."""
+    return column.in_(bindparam(None, list(numbers), expanding=True, literal_execute=True))
+
+
 def _conditions(connection: Connection, wanted: Search) -> list[ColumnElement[bool]]:
     mine = list(wanted.experiments)
-    found = [runs.c.experiment_id == mine[0] if len(mine) == 1 else runs.c.experiment_id.in_(mine)]
+    found = [runs.c.experiment_id == mine[0] if len(mine) == 1 else among(runs.c.experiment_id, mine)]
     if wanted.view != "all":
         found.append(runs.c.deleted_at.is_(None) if wanted.view == "active" else runs.c.deleted_at.is_not(None))
     condition = condition_of(wanted.where, connection.dialect)

@@ -11,7 +11,7 @@ from threefold.errors import DataError
 from threefold.store.schema import logged_model_metrics, logged_model_params, logged_model_tags, logged_models
 from threefold.store.tracking import filters
 from threefold.store.tracking.filters import Compare, compared, number_in, text_in, unquoted
-from threefold.store.tracking.finding import fits
+from threefold.store.tracking.finding import among, fits
 from threefold.store.tracking.logged_models import STATUSES
 
 _TIMES = {
@@ -52,7 +52,7 @@ def search(
 ) -> list[str]:  # fmt: skip
     """The ids of the logged models on one page, in order. Raises DataError."""
     alive = logged_models.c.deleted_at.is_(None)
-    query = select(logged_models.c.id).where(alive, logged_models.c.experiment_id.in_(list(experiments)))
+    query = select(logged_models.c.id).where(alive, among(logged_models.c.experiment_id, experiments))
     tree = _tree(where)
     condition = filters.matching(tree, lambda compare: _leaf(compare, on, connection.dialect))
     if condition is not None:
