@@ -1,6 +1,7 @@
 import pytest
 from sqlalchemy import update
 
+from threefold.server.pages.look import page_of
 from threefold.server.pages.reading import log
 from threefold.store.schema import events
 
@@ -43,3 +44,10 @@ def test_a_long_chain_is_walked_when_somebody_asks(pages, store, monkeypatch):
     happen(store, 5)
     assert pages.json("/audit")["chain"]["checked"] is False
     assert pages.json("/audit?walk=1")["chain"]["sound"] == 6
+
+
+def test_the_subject_of_an_event_leads_to_its_page_whatever_it_is_called():
+    assert page_of("run abc") == "/runs/abc"
+    assert page_of("logged model m-1") == "/logged-models/m-1"
+    assert page_of("model what? #1/2") == "/models/what%3F%20%231/2"
+    assert page_of("store") is None and page_of("model ") is None

@@ -7,10 +7,8 @@ from typing import Any
 from starlette.requests import Request
 
 from threefold.server.pages.answer import page, store_of
-from threefold.server.pages.look import address
+from threefold.server.pages.look import address, page_of
 from threefold.server.pages.reading import log
-
-LINKS = {"run": "/runs/", "model": "/models/", "table": "/data"}
 
 
 @page("audit")
@@ -34,15 +32,5 @@ def show(request: Request) -> dict[str, Any]:
         "_nouns": sorted({kind.partition(".")[0] for kind in kinds}),
         "_narrowed": any(said.values()),
         "_first": address("/audit", said) if before else None,
-        "_links": {row["seq"]: _link(row["subject"]) for row in rows},
+        "_links": {row["seq"]: page_of(row["subject"]) for row in rows},
     }
-
-
-def _link(subject: str) -> str | None:
-    """Where the subject of an event can be looked at."""
-    noun, _, name = subject.partition(" ")
-    if noun == "run" and name:
-        return f"/runs/{name}"
-    if noun == "model" and name:
-        return f"/models/{name}"
-    return None

@@ -65,6 +65,22 @@ def part(text: Any) -> str:
     return f"{written[:-5]}%2Ejson" if written.endswith(".json") else written
 
 
+SUBJECTS = {"run ": "/runs/", "logged model ": "/logged-models/", "model ": "/models/"}
+
+
+def page_of(subject: str) -> str | None:
+    """Where the subject of an event can be looked at; None where it has no page.
+
+    >>> page_of("model flight-delays/3"), page_of("endpoint flight-delays")
+    ('/models/flight-delays/3', None)
+    """
+    for noun, place in SUBJECTS.items():
+        name = subject.removeprefix(noun)
+        if name and name != subject:
+            return place + "/".join(part(piece) for piece in name.split("/"))
+    return None
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -74,7 +90,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"asset": static.address, "address": address}
+    environment.globals |= {"asset": static.address, "address": address, "page_of": page_of}
     environment.filters |= {
         "bytes": size, "count": count, "listing": listing, "plural": plural, "part": part, **words.FILTERS,
     }  # fmt: skip
