@@ -1,5 +1,9 @@
 """The skeleton: routes are found, refusals have one shape."""
 
+import pytest
+
+from threefold.server.senders import is_foreign
+
 
 def test_the_server_says_that_it_is_well(door):
     assert door.ask("GET", "/health").text == "OK"
@@ -24,6 +28,23 @@ def test_a_foreign_page_changes_nothing(door):
     assert (answer.status_code, answer.json()["error_code"]) == (403, "PERMISSION_DENIED")
     body["headers"] = {"origin": "http://here"}
     assert door.ask("POST", "/api/2.0/mlflow/experiments/create", **body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "foreign"),
+    [
+        ("localhost:5000", "127.0.0.1", False),
+        ("127.0.0.1:5000", "127.0.0.1", False),
+        ("[::1]:5000", "::1", False),
+        ("trap.example:5000", "127.0.0.1", True),
+        ("trap.example", "::1", True),
+        ("ml.example", "127.0.0.1", False),
+        ("server.lan:5000", "10.0.0.7", False),
+    ],
+)
+def test_a_name_that_was_pointed_at_this_machine_does_not_make_a_page_ours(host, server, foreign):
+    assert is_foreign(f"http://{host}", host, (server, 5000), {"ml.example"}) is foreign
+    assert is_foreign("http://elsewhere", host, (server, 5000))
 
 
 def test_a_form_is_not_json(door):

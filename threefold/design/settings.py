@@ -52,6 +52,7 @@ TABLE = (
     Entry("host", "127.0.0.1", "text", "Address that the server listens on; others than this machine's open it to the network."),
     Entry("port", "8080", "whole", "TCP port of the server, 0 to 65535; 0 takes a free one. The canvas says it as serve.port."),
     Entry("up_port", "5000", "whole", "TCP port of `threefold up`, 0 to 65535; 0 takes a free one."),
+    Entry("up_hosts", "", "text", "Names of a proxy on this machine, with blanks between, by which browsers may call `threefold up` beside localhost."),
     Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
     Entry("mlflow_python", "", "text", "The Python that opens models of MLflow clients which are no portable files: one with mlflow and what the model needs; empty: this one."),
     Entry("openlineage", "", "text", "Where runs are told as OpenLineage events: a file, or a URL; empty: nowhere."),

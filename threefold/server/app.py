@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class Server:
                 raise self._unknown(method, path)
             endpoint, words = found
             if method != "GET":
-                check_sender(scope, streams=endpoint.kind == "stream")
+                check_sender(scope, streams=endpoint.kind == "stream", hosts=self.context.hosts)
             if endpoint.kind == "stream":
                 call = Call.read("GET", scope["query_string"], b"", words)
                 await self._stream(endpoint, call, scope, receive, send)
@@ -130,14 +131,17 @@ class Server:
                 return
 
 
-def create_app(store: Store, *, allow_reset: bool = False, project: Path | None = None) -> Server:
+def create_app(
+    store: Store, *, allow_reset: bool = False, project: Path | None = None, hosts: Collection[str] = ()
+) -> Server:
     """The application over a store.
 
     Args:
         project: the folder of the project whose store it is, if there is one.
+        hosts: names beside localhost by which a browser on this machine's proxy may call it.
         allow_reset: whether POST /api/threefold/reset may put the store back to empty.
     """
-    return Server(Context(store, allow_reset, project))
+    return Server(Context(store, allow_reset, project, frozenset(hosts)))
 
 
 def encoded(value: Any) -> bytes:

@@ -26,11 +26,13 @@ class Context:
         queue: takes every change; what waits together is committed together.
         allow_reset: whether the store may be put back to empty over HTTP; said when the server is started.
         project: the folder of the project whose store it is; None: only the store is known.
+        hosts: names beside localhost by which a browser may call a server that it reaches through this machine.
     """
 
     store: Store
     allow_reset: bool = False
     project: Path | None = None
+    hosts: frozenset[str] = frozenset()
     queue: WriteQueue = field(init=False)
     readers: ThreadPoolExecutor = field(init=False)
 

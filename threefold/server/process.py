@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import uvicorn
@@ -23,6 +23,7 @@ def serve(
     objects: str | None = None,
     actor: str = "",
     project: Path | None = None,
+    hosts: Collection[str] = (),
     allow_reset: bool = False,
     ready: Callable[[str], None] = print,
 ) -> None:
@@ -35,6 +36,7 @@ def serve(
         objects: where the objects lie; default is a folder inside `root`.
         actor: who is named in the event log; empty: the user of this process.
         project: the folder whose canvas says how versions are released and who may approve them; None: there is none.
+        hosts: names beside localhost by which a browser may call it through a proxy on this machine.
         allow_reset: whether a client may put the store back to empty.
         ready: told the address when the server listens.
     """
@@ -43,7 +45,7 @@ def serve(
     with listener:
         store = Store.open(root, url=url, objects=objects)
         store.actor = actor
-        app = create_app(store, allow_reset=allow_reset, project=project)
+        app = create_app(store, allow_reset=allow_reset, project=project, hosts=hosts)
         config = uvicorn.Config(
             app, http="httptools", loop="auto", lifespan="on", ws="none", access_log=False, proxy_headers=False,
             log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_TIMEOUT_S,

@@ -34,8 +34,9 @@ def command(start: Path, host: str | None, port: int | None, folder: Path | None
     if here.unread is not None:
         _warn(here.unread)
     serve(
-        place, listener, **here.parts(folder), actor=here.value("actor"), project=None if folder else here.root,
-        allow_reset=allow_reset, ready=lambda address: _say(address, place),
+        place, listener, **here.parts(folder), actor=here.value("actor"), hosts=here.value("up_hosts").split(),
+        project=None if folder else here.root, allow_reset=allow_reset,
+        ready=lambda address: _say(address, place),
     )  # fmt: skip
 
 

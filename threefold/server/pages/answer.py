@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from threefold.errors import Conflict, DiskFull, NotFound, Refused, StoreError, ThreefoldError
 from threefold.server.pages.look import render
+from threefold.server.senders import is_foreign
 from threefold.store import Store
 
 logger = logging.getLogger(__name__)
@@ -58,10 +59,15 @@ def action(work: Callable[[Request], Awaitable[Response]]) -> Callable[[Request]
     @wraps(work)
     async def endpoint(request: Request) -> Response:
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-        foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
+        foreign = origin is not None and is_foreign(
+            origin, request.headers.get("host", ""), request.scope.get("server"), request.app.state.context.hosts
+        )
         try:
             if foreign or site not in ("same-origin", "none"):
-                raise Refused("another site asked for this change", request.url.path, "do it on the page itself")
+                raise Refused(
+                    "another site asked for this change", request.url.path,
+                    "do it on the page itself, by localhost or by a name that the setting up_hosts allows",
+                )  # fmt: skip
             return await work(request)
         except ThreefoldError as error:
             return _refusal(request, error)
