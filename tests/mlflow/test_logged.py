@@ -101,3 +101,18 @@ def test_a_pickle_is_opened_once_a_trusted_key_vouches_for_it_and_answers_like_o
     assert shown["version"]["status"] == "released" and {one["result"]["gate"] for one in shown["evidence"]} >= {
         "roc_auc"
     }
+
+
+def test_the_client_loads_a_version_that_the_engine_made(project):
+    root, address = project
+    call(root, "run")
+    released = json.loads(call(root, "release", "list", "--json"))[-1]
+    table = root / "data" / "customers.csv"
+    said = json.loads(client(str(HERE / "load_model.py"), address, "models:/churn@champion", str(table)))
+    assert said["flavors"] == ["onnx", "python_function"] and said["inputs"] == ["complaints", "months", "plan"]
+    with process.start(root / ".threefold") as server:
+        rows = [{"months": months, "plan": plan, "complaints": asked} for _, months, plan, asked in said["rows"]]
+        ours = httpx.post(f"{server.address}/predict/churn", json={"rows": rows}, timeout=60).json()["rows"]
+    assert {one["version"] for one in ours} == {released["number"]}
+    assert [one["label"] for one in ours] == said["label"]
+    assert [one["probability"]["yes"] for one in ours] == pytest.approx(said["probability"], abs=1e-6)

@@ -37,17 +37,17 @@ class Graph:
         self._nodes += self._inside.graph.node
         self._constants += self._inside.graph.initializer
 
-    def input(self, name: str, *, text: bool) -> str:
-        """One feature: shape (n, 1), float32 or string. Returns the name of its value."""
+    def input(self, name: str, *, text: bool, flat: bool = False) -> str:
+        """One feature: shape (n, 1), or (n,) where `flat`, float32 or string. Returns the name of its value."""
         kind = TensorProto.STRING if text else TensorProto.FLOAT
-        self._inputs.append(helper.make_tensor_value_info(name, kind, [None, 1]))
+        self._inputs.append(helper.make_tensor_value_info(name, kind, [None] if flat else [None, 1]))
         return name
 
-    def output(self, value: str, name: str, *, text: bool = False, width: int) -> None:
-        """Hand a value out under a public name, with shape (n, width)."""
+    def output(self, value: str, name: str, *, text: bool = False, width: int | None = None) -> None:
+        """Hand a value out under a public name, with shape (n, width), or (n,) without one."""
         kind = TensorProto.STRING if text else TensorProto.FLOAT
         self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, kind, [None, width]))
+        self._outputs.append(helper.make_tensor_value_info(name, kind, [None] if width is None else [None, width]))
 
     def constant(self, array: np.ndarray) -> str:
         """A fixed tensor."""

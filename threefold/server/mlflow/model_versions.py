@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_plus, urlparse
 from sqlalchemy import Connection
 from starlette.types import Receive, Scope, Send
 
-from threefold.registry import catalogue, catalogue_finding, models
+from threefold.registry import catalogue, catalogue_finding, folders, models, versions
 from threefold.registry.models import PROMPT, Version
 from threefold.server.call import Call
 from threefold.server.context import Context
@@ -19,7 +19,7 @@ from threefold.server.mlflow.experiments import page_size
 from threefold.server.mlflow.paths import safe
 from threefold.server.mlflow.shapes import paged, pairs, tags_in
 from threefold.server.refusals import ProtocolError, invalid
-from threefold.server.routes import reading, streaming, writing
+from threefold.server.routes import awaiting, reading, streaming, writing
 from threefold.server.transfer import give
 from threefold.store import Writer
 from threefold.store.tracking import checks, files, logged_models
@@ -92,20 +92,35 @@ def search(connection: Connection, call: Call) -> dict[str, Any]:
     return paged("model_versions", [shape(one) for one in models.load_versions(connection, keys[:limit])], token)
 
 
-def download_address(connection: Connection, call: Call) -> dict[str, Any]:
-    """Where the files of a version lie."""
-    return {"artifact_uri": catalogue.download_address(connection, call.need("name"), number_of(call))}
+async def download_address(context: Context, call: Call) -> dict[str, Any]:
+    """Where the files of a version lie. One of our own is laid out for clients when it is first asked for."""
+    return {"artifact_uri": await _address(context, call.need("name"), number_of(call))}
 
 
 async def download(context: Context, call: Call, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a file of a version."""
     name, number, path = call.need("name"), number_of(call), safe(call.need("path"))
-
-    def find(connection: Connection) -> tuple[str, int]:
-        return files.get(connection, path_in(catalogue.download_address(connection, name, number), path))
-
-    digest, size = await context.read(find)
+    address = await _address(context, name, number)
+    digest, size = await context.read(lambda connection: files.get(connection, path_in(address, path)))
     await give(context, scope, send, digest, size, path)
+
+
+async def _address(context: Context, name: str, number: int) -> str:
+    found: tuple[str, bool] = await context.read(_whereabouts, name, number)
+    address, there = found
+    if not there:
+        version = await context.beside(versions.get, context.store, name, number)
+        made = await context.beside(folders.make_folder, context.store, version)
+        await context.write(lambda tx: folders.lay_out(tx, version, made))
+    return address
+
+
+def _whereabouts(connection: Connection, name: str, number: int) -> tuple[str, bool]:
+    """The address of a version's files, and whether they are there or elsewhere for others to look after."""
+    address = catalogue.download_address(connection, name, number)
+    if address or not versions.find_in(connection, name, number, "the registry").bundle:
+        return address, True
+    return folders.own_address(name, number), folders.is_laid_out(connection, name, number)
 
 
 def set_tag(tx: Writer, call: Call) -> dict[str, Any]:
@@ -217,7 +232,7 @@ ROUTES = {
     ("DELETE", f"{_VERSIONS}/delete"): writing(delete),
     ("POST", f"{_VERSIONS}/transition-stage"): writing(move_stage),
     ("GET", f"{_VERSIONS}/search"): reading(search),
-    ("GET", f"{_VERSIONS}/get-download-uri"): reading(download_address),
+    ("GET", f"{_VERSIONS}/get-download-uri"): awaiting(download_address),
     ("POST", f"{_VERSIONS}/set-tag"): writing(set_tag),
     ("DELETE", f"{_VERSIONS}/delete-tag"): writing(delete_tag),
     ("GET", "/model-versions/get-artifact"): streaming(download),
