@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from threefold.errors import ThreefoldError
     from threefold.features.views import view
+    from threefold.loop.loading import Model, load
     from threefold.loop.project import open_project
     from threefold.store.recorder.run import Run, track
 
-__all__ = ["Run", "ThreefoldError", "open_project", "track", "view"]
+__all__ = ["Model", "Run", "ThreefoldError", "load", "open_project", "track", "view"]
 
 _HOMES = {
+    "Model": "threefold.loop.loading",
+    "load": "threefold.loop.loading",
     "Run": "threefold.store.recorder.run",
     "ThreefoldError": "threefold.errors",
     "open_project": "threefold.loop.project",
