@@ -103,6 +103,14 @@ def test_a_pickle_is_opened_once_a_trusted_key_vouches_for_it_and_answers_like_o
     }
 
 
+def test_an_onnx_graph_of_a_converter_is_served_without_anybody_vouching_for_it(project):
+    root, number = project[0], logged(project, "onnx")
+    call(root, "models", "test", number)
+    call(root, "release", "deploy", number)
+    answer = answered(root, **ROW, plan="basic")
+    assert (answer["version"], answer["source"], answer["label"]) == (int(number), "model", "yes")
+
+
 def test_the_client_loads_a_version_that_the_engine_made(project):
     root, address = project
     call(root, "run")
