@@ -34,6 +34,15 @@ def test_notes_are_shown_and_found(released) -> None:
     assert released.call("models", "list", "--tag", "team=lab", "--json").json == []
 
 
+def test_versions_and_models_are_found_by_a_filter(released) -> None:
+    asked = ("--where", "metrics.roc_auc > 0.5 AND alias = 'champion'", "--order-by", "metrics.roc_auc DESC")
+    assert [one["number"] for one in released.call("models", "list", *asked, "--json").json] == [1]
+    assert released.call("models", "list", "--where", "version_number > 1", "--json").json == []
+    assert len(released.call("models", "search", "--where", "name LIKE 'ch%'", "--json").json) == 1
+    said = released.call("models", "list", "--where", "colour = 'red'")
+    assert said.code != 0 and "Invalid attribute key 'colour'" in said.err and "source_path" in said.err
+
+
 def test_a_hold_is_added_listed_and_ended(released) -> None:
     assert released.call("hold", "add", "model", "churn/1", "--reason", "audit").code == 0
     assert [one["subject"] for one in released.call("hold", "list", "--json").json] == ["model churn/1"]

@@ -1,7 +1,10 @@
 import pytest
+from sqlalchemy import insert, update
 
-from threefold.registry import deletion, names, notes, versions
+from threefold.errors import DataError
+from threefold.registry import aliases, deletion, names, notes, versions
 from threefold.registry.finding import find_models, find_versions
+from threefold.store.schema import logged_model_metrics, logged_models, model_versions
 
 
 @pytest.fixture
@@ -46,3 +49,61 @@ def test_models_are_found_with_their_newest_version(three):
     ]  # fmt: skip
     assert [one.name for one in find_models(three, contains="land late")] == ["late_flights"]
     assert [one.name for one in find_models(three, tags={"team": "sales"})] == ["churn"]
+
+
+@pytest.mark.parametrize(
+    ("where", "numbers"),
+    [
+        ("name = 'churn' AND version_number >= 2", [2]),
+        ("name ILIKE 'CHURN' AND NOT status = 'refused'", [1]),
+        ("name = 'churn' AND (tags.gpu = 'no' OR semantic = '2.1.0')", [1, 2]),
+        ("name = 'churn' AND semantic IS NULL", [2]),
+        ("alias = 'stable'", [1]),
+        ("name IN ('churn') AND status NOT IN ('refused')", [1]),
+        ("metrics.roc_auc > 0.8", [1]),
+        ("metrics.`log loss` < 0.3 AND name != 'late_flights'", [2]),
+        ("name = 'churn' AND creation_timestamp > 0", [1, 2]),
+        ("run_id = 'run' AND user != '' AND name = 'churn'", [1, 2]),
+    ],
+)
+def test_versions_are_found_by_a_filter(three, where, numbers):
+    aliases.point(three, "churn", "stable", 1, "good")
+    with three.write() as tx:
+        for number, metrics in ((1, {"roc_auc": 0.9}), (2, {"roc_auc": 0.7, "log loss": 0.2})):
+            mine = model_versions.c.number == number
+            tx.execute(update(model_versions).where(model_versions.c.name == "churn", mine).values(metrics=metrics))
+    assert found(three, where=where) == [("churn", number) for number in numbers]
+    assert found(three, name="late_flights", where=where) == []
+
+
+def test_versions_are_ordered_by_a_metric_of_their_own_or_of_the_logged_model_behind_them(three):
+    with three.write() as tx:
+        mine = model_versions.c.name == "late_flights"
+        model = {"id": "m-1", "experiment_id": 0, "name": "m", "artifact_root": "", "status": 2, "created_ms": 1,
+                 "updated_ms": 1}  # fmt: skip
+        tx.execute(insert(logged_models).values(**model))
+        for step, value in enumerate((0.1, 0.8)):
+            point = {"model_id": "m-1", "run_id": "r", "name": "roc_auc", "step": step, "at_ms": 1, "value": value}
+            tx.execute(insert(logged_model_metrics).values(**point))
+        tx.execute(update(model_versions).where(mine).values(model_id="m-1"))
+        tx.execute(update(model_versions).where(model_versions.c.number == 2).values(metrics={"roc_auc": 0.9}))
+    assert found(three, order=["metrics.roc_auc DESC"]) == [("churn", 2), ("late_flights", 1), ("churn", 1)]
+    assert found(three, where="metrics.roc_auc = 0.8") == [("late_flights", 1)]
+    assert found(three, where='metrics.`no " such` > 0') == []
+
+
+def test_models_are_found_by_a_filter(three):
+    assert [one.name for one in find_models(three, where="name LIKE 'late%' OR tags.team = 'sales'")] == [
+        "churn", "late_flights",
+    ]  # fmt: skip
+    assert [one.name for one in find_models(three, where="description ILIKE '%late%'")] == ["late_flights"]
+
+
+def test_a_filter_that_names_nothing_says_what_there_is(three):
+    with pytest.raises(DataError, match="Invalid attribute key 'colour'") as error:
+        find_versions(three, where="colour = 'red'")
+    assert "source_path" in error.value.do
+    with pytest.raises(DataError, match="Invalid attribute key"):
+        find_versions(three, order=["colour"])
+    with pytest.raises(DataError, match="Invalid comparator"):
+        find_versions(three, where="metrics.roc_auc LIKE 'a'")

@@ -20,6 +20,10 @@ MODEL = click.option("--model", help="Of this model; default: the project's.")
 REASON = click.option("--reason", required=True, help="Why; kept in the event log.")
 TAGS = click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only with this tag; repeatable.")
 
+WHERE = click.option(
+    "--where", metavar="FILTER", help="A filter, as in \"metrics.roc_auc > 0.8 AND tags.team = 'sales'\"."
+)
+
 
 @click.group()
 def command() -> None:
@@ -31,21 +35,24 @@ def command() -> None:
 @click.option("--status", type=click.Choice(list(versions.MOVES)), help="Only with this status.")
 @click.option("--name", "contains", help="Of every model: where name, description or semantic name contain this.")
 @TAGS
+@WHERE
+@click.option("--order-by", multiple=True, metavar="KEY", help='As in "metrics.roc_auc DESC"; repeatable.')
 @click.option("--deleted", is_flag=True, help="Those that were deleted and can still be restored.")
 @json_option
 def list_(
-    model: str | None, status: str | None, contains: str | None, tags: tuple[str, ...], deleted: bool, as_json: bool
-) -> None:
-    """The versions of this project's model, or those that fit what is asked for."""
+    model: str | None, status: str | None, contains: str | None, tags: tuple[str, ...], where: str | None,
+    order_by: tuple[str, ...], deleted: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """The versions of this project's model, or, by --name or --where, those of every model that fit what is asked for."""
     project = here()
-    name = model or (None if contains else project.canvas.project)
+    every = model is None and (contains is not None or where is not None)
     found = finding.find_versions(
-        project.store, name=name, contains=contains, status=status, tags=_pairs(tags), deleted=deleted
-    )
+        project.store, name=None if every else model or project.canvas.project, contains=contains, status=status,
+        tags=_pairs(tags), deleted=deleted, where=where, order=order_by,
+    )  # fmt: skip
     if as_json:
         print_json(found)
         return
-    every = contains is not None and model is None
     marks = _marks(project.store, {one.name for one in found})
     rows = [
         (*((one.name,) if every else ()), one.number, one.semantic or "", one.status,
@@ -54,7 +61,7 @@ def list_(
         for one in found
     ]  # fmt: skip
     columns = (">version", "name", "status", "alias", "candidate", "data as of", "made", "bundle")
-    asked = deleted or status or contains or tags
+    asked = deleted or status or contains or tags or where
     empty = "nothing fits" if asked else "no versions yet; make one with: threefold run"
     table("", (*(("model",) if every else ()), *columns), rows, empty=empty)
 
@@ -62,10 +69,11 @@ def list_(
 @command.command()
 @click.argument("text", default="")
 @TAGS
+@WHERE
 @json_option
-def search(text: str, tags: tuple[str, ...], as_json: bool) -> None:
-    """The models whose name or description contains TEXT; without it, all."""
-    found = finding.find_models(here().store, contains=text or None, tags=_pairs(tags))
+def search(text: str, tags: tuple[str, ...], where: str | None, as_json: bool) -> None:
+    """The models whose name or description contains TEXT; without it, all. A filter knows name, description and tags."""
+    found = finding.find_models(here().store, contains=text or None, tags=_pairs(tags), where=where)
     if as_json:
         print_json(found)
         return
