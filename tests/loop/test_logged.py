@@ -21,6 +21,7 @@ from threefold.serving.arms import load_arm
 from threefold.store.tracking import files
 
 from .clients import by_column, log_folder, log_version, logistic
+from .conftest import parcels
 
 Make = Callable[..., Project]
 
@@ -204,3 +205,25 @@ def test_a_model_that_was_sealed_in_another_store_is_not_opened() -> None:
     for files_, key in ((theirs, b"key"), (mine, b"other"), (mine, None)):
         with pytest.raises(Refused, match="did not seal"):
             seal.require_seal(files_, seal.seal(mine, b"key"), key, "here")
+
+
+def test_the_trees_of_a_booster_are_read_from_their_text_and_become_a_graph(make_project: Make) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    project, table = make_project(), parcels()
+    data = lightgbm.Dataset(table.select("weight").to_numpy(), table["late"].to_numpy(), feature_name=["weight"])
+    settings = {"objective": "binary", "verbose": -1, "num_threads": 1, "num_leaves": 4}
+    booster = lightgbm.train(settings, data, 20)
+    said = {
+        "flavors": {
+            "lightgbm": {"data": "model.lgb", "model_class": "lightgbm.basic.Booster"},
+            "python_function": {"loader_module": "mlflow.lightgbm"},
+        },
+        "signature": {"inputs": '[{"type": "double", "name": "weight", "required": true}]'},
+    }
+    content = {"MLmodel": yaml.safe_dump(said).encode(), "model.lgb": booster.model_to_string().encode()}
+    version = logged.examine(project, log_folder(project.store, "parcels", content)).version
+    assert version is not None
+    arm = load_arm(project.store, 1, version.bundle)
+    assert arm.bundle.format == "onnx"
+    answer = arm.answer(np.array([[2.0, 9.0]], dtype=np.float32), [])
+    assert answer.scores[:, 0] == pytest.approx(booster.predict(np.array([[2.0], [9.0]])), abs=1e-6)

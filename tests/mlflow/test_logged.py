@@ -103,11 +103,12 @@ def test_a_pickle_is_opened_once_a_trusted_key_vouches_for_it_and_answers_like_o
     }
 
 
-def test_an_onnx_graph_of_a_converter_is_served_without_anybody_vouching_for_it(project):
-    root, number = project[0], logged(project, "onnx")
+@pytest.mark.parametrize(("kind", "row"), [("onnx", {**ROW, "plan": "basic"}), ("lightgbm", ROW)])
+def test_portable_files_are_served_without_anybody_vouching_for_them(project, kind, row):
+    root, number = project[0], logged(project, kind)
     call(root, "models", "test", number)
     call(root, "release", "deploy", number)
-    answer = answered(root, **ROW, plan="basic")
+    answer = answered(root, **row)
     assert (answer["version"], answer["source"], answer["label"]) == (int(number), "model", "yes")
 
 

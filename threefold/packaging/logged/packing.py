@@ -17,6 +17,7 @@ from threefold.packaging.logged.columns import exact_columns
 from threefold.packaging.logged.graphs import LoggedGraph
 from threefold.packaging.logged.mlmodel import Logged
 from threefold.packaging.logged.process import LoggedProcess
+from threefold.packaging.logged.trees import LoggedTrees, open_trees
 from threefold.packaging.parity import difference
 from threefold.packaging.scoring import Scorer
 from threefold.records import Bundle, TaskSpec
@@ -49,12 +50,22 @@ def open_logged(store: Store, logged: Logged, task: TaskSpec, trusted: bool) -> 
     if "onnx" in logged.flavors:
         data = store.objects.get(logged.file(str(logged.flavors["onnx"]["data"])))
         return LoggedGraph(data, logged, task)
+    trees = _trees(store, logged, task)
+    if trees is not None:
+        return trees
     if not trusted:
         raise Refused(
             "the model is a pickle, opening one can run any code, and no trusted key vouches for it", logged.label,
             f"if you know who made it, sign it: threefold models sign {logged.label.rpartition('/')[2]}; or log it as ONNX",
         )  # fmt: skip
     return LoggedPython(LoggedProcess(logged, store.objects.get, task), task)
+
+
+def _trees(store: Store, logged: Logged, task: TaskSpec) -> LoggedTrees | None:
+    said = logged.flavors.get("lightgbm", {})
+    if said.get("model_class") != "lightgbm.basic.Booster" or not str(said.get("data", "")).endswith(".lgb"):
+        return None
+    return open_trees(store.objects.get(logged.file(str(said["data"]))), logged, task)
 
 
 class LoggedPython:
