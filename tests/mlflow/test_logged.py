@@ -10,7 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from threefold.packaging.bundles import load_bundle
+from threefold.registry import versions
 from threefold.serving import process
+from threefold.store import Store
 
 HERE = Path(__file__).parent
 ENVIRONMENT = HERE.parent.parent / ".venv-mlflow" / "bin" / "python"
@@ -96,6 +99,10 @@ def test_a_pickle_is_opened_once_a_trusted_key_vouches_for_it_and_answers_like_o
     call(root, "release", "deploy", number)
     answer = answered(root, **row)
     assert (answer["version"], answer["source"], answer["label"]) == (int(number), "model", "yes")
+    if kind == "sklearn":  # the converter is there, and its graph answers alike: no Python is left in the way
+        store = Store.open(root / ".threefold")
+        assert load_bundle(store, versions.get(store, "churn", int(number)).bundle).format == "onnx"
+        store.close()
     assert "files are as they were signed" in call(root, "models", "verify", number)
     shown = json.loads(call(root, "models", "show", number, "--json"))
     assert shown["version"]["status"] == "released" and {one["result"]["gate"] for one in shown["evidence"]} >= {

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from threefold.errors import Refused
+from threefold.errors import Refused, ThreefoldError
 from threefold.packaging.bundles import columns_of, write
 from threefold.packaging.environment import environment
 from threefold.packaging.logged import seal
@@ -58,7 +58,7 @@ def open_logged(store: Store, logged: Logged, task: TaskSpec, trusted: bool) -> 
             "the model is a pickle, opening one can run any code, and no trusted key vouches for it", logged.label,
             f"if you know who made it, sign it: threefold models sign {logged.label.rpartition('/')[2]}; or log it as ONNX",
         )  # fmt: skip
-    return LoggedPython(LoggedProcess(logged, store.objects.get, task), task)
+    return LoggedPython(LoggedProcess(logged, store.objects.get, task), logged, task)
 
 
 def _trees(store: Store, logged: Logged, task: TaskSpec) -> LoggedTrees | None:
@@ -71,8 +71,9 @@ def _trees(store: Store, logged: Logged, task: TaskSpec) -> LoggedTrees | None:
 class LoggedPython:
     """A model that Python opens, in a process of its own."""
 
-    def __init__(self, process: LoggedProcess, task: TaskSpec) -> None:
+    def __init__(self, process: LoggedProcess, logged: Logged, task: TaskSpec) -> None:
         self.task = task
+        self._logged = logged
         self._process = process
 
     def score(self, frame: pl.DataFrame) -> np.ndarray:
@@ -80,8 +81,14 @@ class LoggedPython:
         return self._process.scores(exact_columns(frame, self.task), frame.height)
 
     def portable(self) -> bytes | None:
-        """There is no way to a graph."""
-        return None
+        """What the converter of scikit-learn makes of it, where there is one; it has to be proved like any other."""
+        if "sklearn" not in self._logged.flavors:
+            return None
+        try:
+            data = self._process.graph()
+            return None if data is None else LoggedGraph(data, self._logged, self.task).portable()
+        except ThreefoldError:
+            return None  # a graph that cannot be used: the model itself can
 
 
 def pack_logged(
@@ -108,5 +115,8 @@ def pack_logged(
 
 
 def _answers_alike(original: Original, graph: bytes, sample: pl.DataFrame) -> bool:
-    scores = Scorer.of_onnx(graph, original.task).score(columns_of(sample, original.task))
+    try:
+        scores = Scorer.of_onnx(graph, original.task).score(columns_of(sample, original.task))
+    except Exception:  # ONNX Runtime raises several unrelated kinds for graphs it cannot run
+        return False
     return difference(original.score(sample), scores, original.task) <= LIMIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import select
@@ -75,6 +76,13 @@ class LoggedProcess:
         if "error" in said:
             raise StepFailed(f"the model raised {said['error']}", self._logged.label, "see the request in the log")
         return self._scores(said, numbers, rows)
+
+    def graph(self) -> bytes | None:
+        """The model as an ONNX graph, where it is scikit-learn's and its Python has the converter skl2onnx."""
+        columns = [(feature.name, self._types[feature.name]) for feature in self._task.features]
+        with self._lock:
+            said, _ = self._ask({"convert": columns}, b"")
+        return base64.b64decode(said["graph"]) if "graph" in said else None
 
     def _question(self, columns: Mapping[str, np.ndarray], rows: int) -> tuple[dict[str, Any], bytes]:
         names = [feature.name for feature in self._task.features]

@@ -68,6 +68,22 @@ def answer(model: Any, raw: Any, frame: Any) -> tuple[dict[str, Any], bytes]:
     return {"numbers": exact.size, "shape": list(exact.shape), "labels": labels}, exact.tobytes()
 
 
+def graph(raw: Any, columns: list[tuple[str, str]]) -> dict[str, Any]:
+    """The model as an ONNX graph in base64; none where it is not scikit-learn's, or no converter is installed."""
+    import base64
+
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    kinds = [
+        (name, StringTensorType([None, 1]) if kind == "string" else FloatTensorType([None, 1]))
+        for name, kind in columns
+    ]
+    options = {id(raw): {"zipmap": False}} if hasattr(raw, "predict_proba") else None
+    made = convert_sklearn(raw, initial_types=kinds, options=options, target_opset={"": 17, "ai.onnx.ml": 3})
+    return {"graph": base64.b64encode(made.SerializeToString()).decode()}
+
+
 def main(folder: str, kind: str) -> None:
     """Open the model and answer until nobody asks any more."""
     out = os.fdopen(os.dup(1), "wb")
@@ -78,20 +94,22 @@ def main(folder: str, kind: str) -> None:
         send(out, {"missing": str(error), "python": sys.executable})
         return
     try:
-        model, raw = pyfunc.load_model(folder), None
-        if kind == "classes":
-            try:
-                raw = model.get_raw_model()
-            except (AttributeError, NotImplementedError):
-                raw = None
-            raw = raw if hasattr(raw, "predict_proba") else None
+        model = pyfunc.load_model(folder)
+        try:
+            native = model.get_raw_model()
+        except (AttributeError, NotImplementedError):
+            native = None
+        raw = native if kind == "classes" and hasattr(native, "predict_proba") else None
     except Exception as error:
         send(out, {"error": f"{type(error).__name__}: {error}"})
         return
     send(out, {"ready": True})
     while (asked := receive(sys.stdin.buffer)) is not None:
         try:
-            send(out, *answer(model, raw, table(*asked)))
+            if "convert" in asked[0]:
+                send(out, graph(native, asked[0]["convert"]))
+            else:
+                send(out, *answer(model, raw, table(*asked)))
         except Exception as error:
             send(out, {"error": f"{type(error).__name__}: {error}"})
 
