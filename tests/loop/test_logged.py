@@ -21,7 +21,7 @@ from threefold.serving.arms import load_arm
 from threefold.store.tracking import files
 
 from .clients import by_column, log_folder, log_version, logistic
-from .conftest import parcels
+from .conftest import CANVAS, parcels
 
 Make = Callable[..., Project]
 
@@ -227,3 +227,16 @@ def test_the_trees_of_a_booster_are_read_from_their_text_and_become_a_graph(make
     assert arm.bundle.format == "onnx"
     answer = arm.answer(np.array([[2.0, 9.0]], dtype=np.float32), [])
     assert answer.scores[:, 0] == pytest.approx(booster.predict(np.array([[2.0], [9.0]])), abs=1e-6)
+
+
+def test_where_the_risk_is_high_a_person_approves_and_not_the_one_who_logged_it(make_project: Make) -> None:
+    project = make_project(CANVAS.replace("risk: minimal", "risk: high"))
+    project.store.actor = "ada"
+    turn = logged.examine(project, log_version(project.store, "parcels", GOOD, COLUMNS))
+    assert turn.version is not None and turn.version.status == "candidate"
+    with pytest.raises(Refused, match="ada registered this version"):
+        approvals.approve(project.store, turn.version, "ada", "mine", separate=True)
+    project.store.actor = "bob"
+    approvals.approve(project.store, turn.version, "bob", "I looked at it", separate=True)
+    released = releasing.release_version(project, versions.get(project.store, "parcels", 1), "the first")
+    assert released.approved_by == "bob" and len(released.evidence) == len(turn.results)
