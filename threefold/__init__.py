@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from threefold.features.views import view
     from threefold.loop.loading import Model, load
     from threefold.loop.project import open_project
-    from threefold.store.recorder.run import Run, track
+    from threefold.loop.track import track
+    from threefold.store.recorder.run import Run
 
 __all__ = ["Model", "Run", "ThreefoldError", "load", "open_project", "track", "view"]
 
@@ -28,7 +29,7 @@ _HOMES = {
     "Run": "threefold.store.recorder.run",
     "ThreefoldError": "threefold.errors",
     "open_project": "threefold.loop.project",
-    "track": "threefold.store.recorder.run",
+    "track": "threefold.loop.track",
     "view": "threefold.features.views",
 }
 

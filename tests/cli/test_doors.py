@@ -225,3 +225,14 @@ def test_a_wrong_word_is_answered_in_three_parts(folder, words: tuple[str, ...],
 
 def test_runs_of_an_unknown_kind_are_not_called_the_first(released) -> None:
     assert "no run is of the kind 'foo'" in released.call("runs", "list", "--kind", "foo").out
+
+
+def test_a_run_shows_where_it_ran_what_it_took_and_what_it_printed(released) -> None:
+    run = next(one for one in released.call("runs", "list", "--json").json if one["kind"] == "pipeline")
+    shown = released.call("runs", "show", run["id"], "--json").json
+    assert shown["spent"]["wall_s"] > 0 and shown["spent"]["cost"] is None
+    assert shown["run"]["params"]["seed"] == 7 and shown["run"]["tags"]["machine.system"]
+    people = released.call("runs", "show", run["id"]).out
+    for said in ("s of processors", run["host"], "console.txt", "process_memory_megabytes"):
+        assert said in people
+    assert released.call("runs", "show", run["id"], "--console").out == shown["console"]

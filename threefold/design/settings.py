@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from threefold.design.canvas import Canvas, Serving
-from threefold.design.units import Unfit, quantity
+from threefold.design.units import Unfit, money, quantity
 from threefold.design.words import advise
 from threefold.errors import NotFound, ThreefoldError
 from threefold.store.database import without_secrets
+from threefold.store.recorder.system import Price
 
 PREFIX = "THREEFOLD_"
 
@@ -22,7 +23,7 @@ class Entry:
 
     name: str
     default: str
-    kind: Literal["text", "whole", "seconds", "switch"]
+    kind: Literal["text", "whole", "seconds", "switch", "money"]
     sentence: str  # what it does, with its unit
 
     @property
@@ -55,6 +56,8 @@ TABLE = (
     Entry("up_hosts", "", "text", "Names of a proxy on this machine, with blanks between, by which browsers may call `threefold up` beside localhost."),
     Entry("actor", "", "text", "Who is named in the event log; empty: the user of the operating system."),
     Entry("mlflow_python", "", "text", "The Python that opens models of MLflow clients which are no portable files: one with mlflow and what the model needs; empty: this one."),
+    Entry("tracking", "", "text", "Where `threefold.track` logs to: the address of a `threefold up`, or a folder; empty: the project's store."),
+    Entry("hourly_cost", "", "money", "What an hour of this machine costs, as in 0.40 EUR; each run then has a cost. Empty: only its seconds."),
     Entry("openlineage", "", "text", "Where runs are told as OpenLineage events: a file, or a URL; empty: nowhere."),
     Entry("separate_approvals", "0", "switch", "1: who trained or registered a version may not approve it; always so where the canvas says risk: high."),
     Entry("grace_days", "30", "whole", "Days for which what was deleted can be restored; after them `store gc` may remove it."),
@@ -82,6 +85,8 @@ def fit(name: str, value: str) -> str:
         raise Unfit("a number of seconds, 0 or more")
     if kind == "switch" and value.lower() not in ("0", "1"):
         raise Unfit("0 or 1")
+    if kind == "money":
+        money(value)
     return value
 
 
@@ -111,6 +116,20 @@ def hand_down(name: str, canvas: Canvas) -> None:
     value = value_of(name, canvas)
     if value:
         os.environ[find(name).variable] = value
+
+
+def price_of(canvas: Canvas | None) -> Price | None:
+    """What an hour of this machine costs; None where nobody said."""
+    return price(value_of("hourly_cost", canvas))
+
+
+def price(text: str) -> Price | None:
+    """The same from a text.
+
+    >>> price("0.40 EUR")
+    Price(hourly=0.4, currency='EUR')
+    """
+    return Price(*money(text)) if text else None
 
 
 def _resolve(entry: Entry, canvas: Canvas | None, flag: Any) -> Setting:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from threefold.design.frozen import Sources
 from threefold.loop.project import Project
 from threefold.pipeline.commands import files_of
+from threefold.store.recorder import surroundings
 
 MOST_BYTES = 64_000_000  # of the files beside the source of one version
 EPOCH = (1980, 1, 1, 0, 0, 0)  # one time for all files: equal contents give equal bytes
 
 
 def code_state(project: Project) -> dict[str, Any]:
-    """Which code this is: `archive` (digest of the files, kept in the store), `commit` and `dirty` where there is git.
+    """Which code this is: `archive` (digest of the files, kept in the store); `commit`, `branch`, `dirty` where there is git.
 
     `dirty` is true when the project's folder differs from its commit; None outside a repository.
     """
     archive = project.store.objects.put(pack(project.root, project.code.sources))
-    commit = _git(project.root, "rev-parse", "HEAD")
-    changed = _git(project.root, "status", "--porcelain", "--", ".") if commit else None
-    return {"archive": archive, "commit": commit, "dirty": None if changed is None else bool(changed)}
+    return {"archive": archive, **surroundings.code_state(project.root, below=True)}
+
+
+def uncommitted(project: Project, code: Mapping[str, Any]) -> dict[str, bytes]:
+    """What of the project's folder is not committed, as a file for a run; none where nothing is."""
+    return {surroundings.DIFF: surroundings.uncommitted(project.root, below=True)} if code["dirty"] else {}
 
 
 def files_beside(project: Project, tables: Collection[str], reads: Collection[str]) -> str | None:
@@ -61,13 +64,3 @@ def unpack(data: bytes, folder: Path) -> None:
     """Lay archived files out in an empty folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         archive.extractall(folder)
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -19,12 +19,12 @@ from typing import Any
 
 from threefold.data.words import did_you_mean
 from threefold.design.canvas import CommandStep, Source, Training
-from threefold.design.settings import value_of
+from threefold.design.settings import price_of, value_of
 from threefold.errors import DataError, NotFound, StoreError
 from threefold.features.views import View, collect
 from threefold.loop import judging
 from threefold.loop import steps as does
-from threefold.loop.archive import code_state, files_beside
+from threefold.loop.archive import code_state, files_beside, uncommitted
 from threefold.loop.openlineage.telling import told
 from threefold.loop.project import Project
 from threefold.loop.releasing import release_version
@@ -327,11 +327,13 @@ def turn(
     setting = _setting(project, as_of, stage, accept)
     steps = graph(project, setting, on_progress=on_progress)
     target = value_of("openlineage", project.canvas)
+    code = code_state(project)
     with told(project.store, project.canvas.project, target, project.root, on_step) as tell:
         outcome = engine.run(
             project.store, steps, root=project.root, project=project.canvas.project, name=stage or "all",
-            params={"as_of": as_of.isoformat() if as_of else None, "reason": reason}, code=code_state(project),
-            targets=_targets(steps, stage), force=force, on_step=tell, imported=project.code.imported,
+            params={"as_of": as_of.isoformat() if as_of else None, "reason": reason, "seed": project.canvas.train.seed},
+            code=code, targets=_targets(steps, stage), force=force, on_step=tell, imported=project.code.imported,
+            files=uncommitted(project, code), price=price_of(project.canvas),
         )  # fmt: skip
     if stage not in (None, "gates", "release"):
         return Turn(outcome.run_id, outcome, reason=reason)

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from threefold.design.settings import price_of
 from threefold.errors import DataError, GateFailed, ThreefoldError
 from threefold.features.building import AT, build
 from threefold.features.views import View
@@ -87,7 +88,7 @@ def prepare(project: Project, client: Client, start: datetime, end: datetime) ->
     wanted = [step.name for step in steps if step.stage == "data"]
     outcome = engine.run(
         project.store, steps, root=project.root, project=project.canvas.project, kind="replay", name="tables",
-        targets=wanted, imported=project.code.imported,
+        targets=wanted, imported=project.code.imported, price=price_of(project.canvas),
     )  # fmt: skip
     tables = {name: outcome.value(step) for name, step in lifecycle.tables(project).items()}
     rows = tables[prediction.table].filter(pl.col(prediction.at).is_between(start, end, closed="left"))

@@ -15,10 +15,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from threefold.design.canvas import CommandStep
 from threefold.errors import NotFound, StepFailed
@@ -34,15 +34,22 @@ GUARDED = f"""exec 3<&0 </dev/null
 exec 3<&-
 exec /bin/sh -c "$1"
 """
+LISTEN_S = 0.5  # between two looks at what a command has printed
 LAST_LINES = 8  # of what a failed command said, shown to the user
 
 
-def run(step: CommandStep, tables: Mapping[str, Any], root: Path, scratch: Path) -> dict[str, Any]:
+Keep = Callable[[bytes], None]
+
+
+def run(
+    step: CommandStep, tables: Mapping[str, Any], root: Path, scratch: Path, keep: Keep | None = None
+) -> dict[str, Any]:
     """Run a command and read what it wrote.
 
     Args:
         tables: input name -> table, for the inputs that other steps make.
         scratch: a folder for temporary files; what the command uses of it is removed at the end.
+        keep: takes what the command prints, while it runs.
     Returns:
         Output name -> bytes; and the table, where an output becomes one.
     Raises:
@@ -55,7 +62,7 @@ def run(step: CommandStep, tables: Mapping[str, Any], root: Path, scratch: Path)
         (folder / "in").mkdir()
         (folder / "out").mkdir()
         command = filled(step, _places(step, tables, root, folder))
-        _execute(step, command, root, folder)
+        _execute(step, command, root, folder, keep or _nowhere)
         return _outputs(step, folder / "out")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -111,19 +118,21 @@ def _written(name: str, value: Any, folder: Path, command: str) -> Iterator[tupl
     yield from ((name, parquet), (f"{name}.parquet", parquet), (f"{name}.csv", csv))
 
 
-def _execute(step: CommandStep, command: str, root: Path, folder: Path) -> None:
+def _execute(step: CommandStep, command: str, root: Path, folder: Path, keep: Keep) -> None:
     said = folder / "said"
     environment = {**os.environ, "THREEFOLD_OUTPUTS": str(folder / "out")}
-    with said.open("wb") as output:
+    with said.open("wb") as output, said.open("rb") as heard:
         process = subprocess.Popen(
             ["/bin/sh", "-c", GUARDED, "threefold", command], cwd=root, env=environment, stdin=subprocess.PIPE,
             stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:
-            code = process.wait()
+            code = _listened(process, heard, keep)
         except BaseException:
             _end(process)
             raise
+        finally:
+            keep(heard.read())
         _dismiss_guard(process)
     if code != 0:
         raise StepFailed(
@@ -131,6 +140,19 @@ def _execute(step: CommandStep, command: str, root: Path, folder: Path) -> None:
             f"threefold.yaml, steps, {step.name}",
             f"run it yourself in {root}: {step.run}",
         )
+
+
+def _nowhere(_printed: bytes) -> None:
+    """Nobody wants to have what a command prints."""
+
+
+def _listened(process: subprocess.Popen[bytes], heard: IO[bytes], keep: Keep) -> int:
+    """Wait for a command, and hand on what it prints meanwhile; returns its exit code."""
+    while True:
+        try:
+            return process.wait(LISTEN_S)
+        except subprocess.TimeoutExpired:
+            keep(heard.read())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

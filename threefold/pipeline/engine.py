@@ -17,9 +17,12 @@ from threefold.pipeline import runs
 from threefold.pipeline.environment import OWN
 from threefold.pipeline.lock import run_lock
 from threefold.pipeline.outcome import Decision, Execution, Outcome, StepEvent
+from threefold.pipeline.recording import Recording
 from threefold.pipeline.session import Session
 from threefold.pipeline.step import Step
 from threefold.store import Store
+from threefold.store.recorder import surroundings
+from threefold.store.recorder.system import Price, currency_of
 
 __all__ = ["Decision", "Execution", "Outcome", "StepEvent", "plan", "run"]
 
@@ -64,6 +67,8 @@ def run(
     parent_id: str | None = None,
     on_step: Callable[[StepEvent], None] | None = None,
     imported: Imported | None = None,
+    files: Mapping[str, bytes] | None = None,
+    price: Price | None = None,
 ) -> Outcome:
     """Run a graph: each step that something changed for, in order; the others are reused.
 
@@ -75,6 +80,8 @@ def run(
         parent_id: the run this one belongs to; default is the run this call is part of.
         on_step: told of each step when it starts and when it is done.
         imported: what the project's modules were made of; None asks the disk.
+        files: kept with the run from its start: path within it -> content.
+        price: what an hour of this machine costs; the run then has a metric `cost`.
     Raises:
         Conflict: another run holds this project, or a file changed while a step read it.
         StepFailed: a step raised something that is not one of our errors; the original is its cause.
@@ -89,10 +96,11 @@ def run(
         session.keep_environment(document)
         session.run_id = runs.start(
             store, project=project, kind=kind, name=name, params=params, code=code, environment=environment,
-            parent_id=parent_id,
+            parent_id=parent_id, tags={**surroundings.machine_tags(), **currency_of(price)}, files=files,
         )  # fmt: skip
         token = runs.current.set(session.run_id)
         try:
+            session.recording = Recording(store, session.run_id, price)
             for index, step in enumerate(session.steps):
                 session.do(step, index)
         except BaseException as error:

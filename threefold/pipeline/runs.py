@@ -14,9 +14,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from threefold.errors import GateFailed, NotFound, Refused, StoreError, ThreefoldError
+from threefold.pipeline import recording
 from threefold.records import now_ms, plain, utc_now
 from threefold.store import Store, Writer, new_id, schema
 from threefold.store.tracking import experiments, metrics
+from threefold.store.tracking import files as tracked_files
 from threefold.store.tracking import runs as tracked
 
 Status = Literal["running", "done", "failed", "refused", "interrupted"]
@@ -73,9 +75,15 @@ def start(
     code: Mapping[str, Any] | None = None,
     environment: str | None = None,
     parent_id: str | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Open a run; returns its id. Without `parent_id` it belongs to the run this code is part of."""
+    """Open a run; returns its id. Without `parent_id` it belongs to the run this code is part of.
+
+    Args:
+        files: kept with it: path within the run -> content.
+    """
     run_id = new_id()
+    kept = {path: (store.objects.put(data), len(data)) for path, data in (files or {}).items()}
     row = {
         "id": run_id,
         "parent_id": parent_id or current.get(),
@@ -86,15 +94,16 @@ def start(
         "environment": environment,
         "host": gethostname(),
         "pid": os.getpid(),
-        "artifact_root": "",
     }
     with store.write() as tx:
         group = experiments.of_project(tx.connection, project)
-        number = tracked.insert_run(
-            tx.connection, {**row, "experiment_id": group, "user": tx.actor, "started_at": tx.now}
-        )
+        root = f"{experiments.ROOT}{group}/{run_id}/artifacts"
+        more = {"experiment_id": group, "artifact_root": root, "user": tx.actor, "started_at": tx.now}
+        number = tracked.insert_run(tx.connection, {**row, **more})
         tracked.set_params(tx.connection, number, plain(dict(params or {})))
         tracked.set_tags(tx.connection, number, plain(dict(tags or {})))
+        for path, found in kept.items():
+            tracked_files.put(tx.connection, tracked_files.path_in(root, path), *found)
         tx.event("run.started", f"run {run_id}", {"project": project, "kind": kind, "name": name})
     _active.add(run_id)
     return run_id
@@ -216,7 +225,7 @@ def log_curves(store: Store, run_id: str, curves: Mapping[str, Curve]) -> None:
 def _add_points(store: Store, run_id: str, points: Sequence[tuple[str, int, float]]) -> None:
     with store.write() as tx:
         number = tracked.number_of(tx.connection, run_id)
-        before = metrics.last(tx.connection, number)
+        before = metrics.last(tx.connection, number, {name for name, _, _ in points})
         # Two values of one step within a millisecond: the second one is still the later.
         at = {name: max(now_ms(), point.at_ms + 1) for name, point in before.items()}
         values = [metrics.Point(name, float(value), step, at.get(name) or now_ms()) for name, step, value in points]
@@ -228,6 +237,15 @@ def metrics_of(store: Store, run_id: str) -> dict[str, float]:
     with store.read() as connection:
         last = metrics.last(connection, tracked.number_of(connection, run_id))
     return {name: point.value for name, point in last.items() if name[-2:] not in (".x", ".y")}
+
+
+def files_of(store: Store, run_id: str) -> dict[str, tuple[str, int]]:
+    """The files of a run: path -> digest and size."""
+    with store.read() as connection:
+        root = connection.scalar(select(schema.runs.c.artifact_root).where(schema.runs.c.id == run_id))
+        if not root or not root.startswith(experiments.ROOT):
+            return {}
+        return tracked_files.below(connection, tracked_files.path_in(root))
 
 
 def curves_of(store: Store, run_id: str) -> dict[str, list[tuple[float, float]]]:
@@ -329,11 +347,15 @@ def mark_interrupted(store: Store) -> tuple[str, ...]:
         rows = connection.execute(query.where(table.c.status == "running", table.c.host == gethostname())).all()
     dead = tuple(row.id for row in rows if _is_dead(row))
     if dead:
+        printed = {run_id: recording.left_behind(store, run_id) for run_id in dead}
         with store.write() as tx:
             for run_id in dead:
+                recording.add_console(tx, run_id, printed[run_id])
                 last = tx.connection.scalar(_LAST_SIGN, {"wanted": run_id})
                 finish_in(tx, run_id, "interrupted", None, cause="its process is gone")
                 tx.execute(update(table).where(table.c.id == run_id).values(ended_at=last))
+        for run_id in dead:
+            recording.forget(store, run_id)
     return dead
 
 

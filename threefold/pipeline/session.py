@@ -17,6 +17,7 @@ from threefold.pipeline.cache import Entry, Output, Outputs
 from threefold.pipeline.fingerprint import Fingerprint, Fingerprints
 from threefold.pipeline.outcome import Decision, Execution, StepEvent
 from threefold.pipeline.reads import undeclared
+from threefold.pipeline.recording import Recording
 from threefold.pipeline.step import Step, order
 from threefold.store import Store, Writer
 
@@ -63,6 +64,7 @@ class Session:
         self.fingerprints.settle()
         self.on_step = on_step
         self.run_id = ""
+        self.recording: Recording | None = None  # there is one while a run goes on
         self.outputs: dict[str, Outputs] = {}
         self.executions: list[Execution] = []
         self._reused: list[dict[str, Any]] = []  # written with the end of the run: one transaction for all
@@ -193,7 +195,8 @@ class Session:
         if isinstance(step.run, CommandStep):
             from threefold.pipeline import commands  # subprocess and its kin: only a command pays for them
 
-            return commands.run(step.run, inputs, self.root, self.store.root / "tmp")
+            keep = self.recording.print if self.recording else None
+            return commands.run(step.run, inputs, self.root, self.store.root / "tmp", keep)
         result = step.run(**inputs, **step.params, **step.given)
         return calling.named_outputs(step, result)
 
@@ -288,11 +291,17 @@ class Session:
 
     def close(self, status: runs.Status, error: ThreefoldError | None = None) -> None:
         """Write what is still to be written, and the end of the run, in one transaction."""
+        if self.recording:
+            self.recording.end()
         counts = {word: sum(one.status == word for one in self.executions) for word in ("ran", "reused", "failed")}
         with self.store.write() as tx:
             self._write_reused(tx)
+            if self.recording:
+                self.recording.write(tx)
             runs.finish_in(tx, self.run_id, status, error, **counts)
         runs.over(self.run_id)
+        if self.recording:
+            self.recording.forget()
 
     def close_quietly(self, error: BaseException) -> None:
         """Close a run that an error ended; a store that cannot take that must not hide the error."""

@@ -215,6 +215,6 @@ def test_the_next_run_takes_along_what_one_before_left(place: Path, opened: Stor
     subprocess.run([sys.executable, "-c", code, str(place)], capture_output=True, check=False)
     (left,) = [folder.name for folder in (place / "spool").iterdir()]
     with track(place) as run:
-        run._left.join(20)
+        run.left.join(20)
     assert runs.get(opened, left).status == "interrupted"
     assert len(history(opened, left, "loss")) == 5

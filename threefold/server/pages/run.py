@@ -15,6 +15,7 @@ from threefold.server.pages.answer import as_json, packed, page, store_of
 from threefold.server.pages.look import part
 from threefold.server.pages.reading import history, one_run
 from threefold.server.pages.reading.alive import settled
+from threefold.store.recorder.system import spent
 from threefold.store.schema import points, series
 
 LINES = 40  # charts sent at once; the page asks for more as they come into sight
@@ -39,6 +40,7 @@ def show(request: Request) -> dict[str, Any]:
         "shown_tags": {name: value for name, value in told["tags"].items() if not name.startswith("mlflow.")},
         "client_tags": {name: value for name, value in told["tags"].items() if name.startswith("mlflow.")},
         "note": told["tags"].get("mlflow.note.content", ""),
+        "spent": spent({one["name"]: one["value"] for one in told["metrics"]}, told["tags"]),
         "diff": previews.text_of(store, wanted.get("diff"), OUTPUT),
         "console": previews.text_of(store, wanted.get("console"), OUTPUT, end=True),
         "_diff_lines": previews.coloured(previews.text_of(store, wanted.get("diff"), OUTPUT)),

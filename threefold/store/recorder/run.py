@@ -16,20 +16,21 @@ import math
 import os
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Mapping
 from getpass import getuser
 from pathlib import Path, PurePosixPath
+from socket import gethostname
 from types import TracebackType
 from typing import Any, Self
 
 from threefold.errors import DataError, ThreefoldError
 from threefold.records import now_ms, plain
-from threefold.store.recorder import shipping, spool, surroundings
+from threefold.store.recorder import spool, surroundings
 from threefold.store.recorder.console import NAME, Copied
-from threefold.store.recorder.shipping import Shipper, StoreTarget, Target
-from threefold.store.store import Store, new_id
+from threefold.store.recorder.shipping import Shipper, Target
+from threefold.store.recorder.system import Meter, Price, Watching, currency_of
+from threefold.store.store import new_id
 
 END_TIMEOUT_S = 20.0  # how long a script that has ended waits for the delivery; the spool keeps what is left
 KEY_LETTERS, PARAM_LETTERS, TAG_LETTERS = 250, 6000, 8000
@@ -48,20 +49,19 @@ class Run:
 
     def __init__(
         self, experiment: str, target: Target, root: Path, *, name: str = "", parent: str | None = None,
-        seed: int | None = None, console: bool = True, system: bool = True, hourly_cost: float | None = None,
+        seed: int | None = None, console: bool = True, system: bool = True, price: Price | None = None,
     ) -> None:  # fmt: skip
         self.id = new_id()
-        self._began = time.monotonic()
-        self._hourly_cost = hourly_cost
+        self._meter = Meter(price)
         self._target = target
         self.target = target.name
         self._spool = spool.Spool(root / self.id)
         self._shipper = Shipper(self._spool.folder, target)
         self._ended = False
-        self._left: threading.Thread | None = None
+        self.left: threading.Thread | None = None  # brings along what earlier runs left behind
         self._start(experiment, name, parent, seed)
         self._console = Copied(self._spool.folder / NAME) if console else None
-        self._system = _watching(self) if system else None
+        self._watching = Watching(self._look, Path.cwd() if system else None)
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Say with which parameters the script runs; a text stays as it is, anything else is kept as JSON."""
@@ -109,13 +109,11 @@ class Run:
         if self._ended:
             return
         self._ended = True
-        if self._system:
-            self._system.end()
+        last = self._watching.end()
         if self._console:
             self._console.end()
-            self.file(self._spool.folder / NAME)
-        if self._hourly_cost is not None:
-            self.metrics({"cost": self._hourly_cost * (time.monotonic() - self._began) / 3600})
+            self.file(self._console.file)
+        self.metrics({**last, **self._meter.read()}, step=round(self._meter.wall_s))
         self._say({"is": "end", "status": status, "at_ms": now_ms(), "error": _told(error)})
         self._close(self._shipper.wait(self._spool.count, END_TIMEOUT_S))
 
@@ -131,20 +129,27 @@ class Run:
             self.finish("failed" if isinstance(error, Exception) else "interrupted", error)
 
     def _start(self, experiment: str, name: str, parent: str | None, seed: int | None) -> None:
-        code, diff = surroundings.code_state(Path.cwd())
-        machine = surroundings.machine()
+        code = surroundings.code_state(Path.cwd())
         user = os.environ.get("THREEFOLD_ACTOR") or getuser()
         self._say(
             {"is": "start", "experiment": experiment, "name": name or f"{code['entry']}-{self.id[:6]}", "user": user,
-             "at_ms": now_ms(), "parent": parent, "code": code, "host": machine["host"]}
+             "at_ms": now_ms(), "parent": parent, "code": code, "host": gethostname()}
         )  # fmt: skip
-        self.tags({f"machine.{key}": value for key, value in machine.items()})
+        self.tags({**surroundings.machine_tags(), **currency_of(self._meter.price)})
         self.file(surroundings.packages().encode(), "environment/packages.txt")
-        if diff:
-            self.file(diff, "code/uncommitted.diff")
+        if code["dirty"]:
+            self.file(surroundings.uncommitted(Path.cwd()), surroundings.DIFF)
         if seed is not None:
             surroundings.seed_all(seed)
             self.params({"seed": seed})
+
+    def _look(self, values: Mapping[str, float]) -> None:
+        """Told every few seconds what the machine does; a look that is lost must not end the script."""
+        with contextlib.suppress(ThreefoldError):
+            if values:
+                self.metrics({**values, **self._meter.read()}, step=round(self._meter.wall_s))
+            if self._console and self._console.due():
+                self.file(self._console.file)
 
     def _say(self, record: dict[str, Any]) -> None:
         self._spool.add(record)
@@ -161,87 +166,6 @@ class Run:
             f"run {self.id[:8]}: {self.target} could not be reached; what was logged waits in {self._spool.folder}\n"
             "  deliver it with: threefold sync\n"
         )
-
-
-def track(
-    experiment: str, *, to: str | Path | None = None, name: str = "", parent: str | None = None, seed: int | None = None,
-    console: bool = True, system: bool = True, hourly_cost: float | None = None,
-) -> Run:  # fmt: skip
-    """Begin a run of an experiment.
-
-    Args:
-        experiment: its name; a project's runs are in the experiment of the project's name.
-        to: the address of a server ("http://127.0.0.1:5000") or the folder of a store; default: THREEFOLD_TRACKING, and
-            without it the store of the project in or above this folder.
-        name: what people call the run.
-        parent: the id of the run this one is part of.
-        seed: set for Python, NumPy and PyTorch, and kept as a parameter.
-        console: keep a copy of what the script prints.
-        system: sample processor, memory, disk and accelerators every 10 seconds.
-        hourly_cost: what an hour of this machine costs; the run then has a metric `cost`.
-    Raises:
-        StoreError: the spool, or a store on this machine, cannot be written.
-    """
-    place = str(to or os.environ.get("THREEFOLD_TRACKING") or nearest())
-    run = Run(
-        experiment, target_of(place), spool_root(place), name=name, parent=parent, seed=seed, console=console,
-        system=system, hourly_cost=hourly_cost,
-    )  # fmt: skip
-    run._left = threading.Thread(target=_deliver_left, args=(place,), name="left spools", daemon=True)
-    run._left.start()
-    return run
-
-
-def _deliver_left(place: str) -> None:
-    """What earlier runs left behind goes along, in the background; what fails now is tried by the next one."""
-    root = spool_root(place)
-    if spool.waiting(root):
-        with contextlib.suppress(ThreefoldError):
-            target = target_of(place)
-            shipping.deliver_left(root, target)
-            target.close()
-
-
-def target_of(place: str) -> Target:
-    """A server or a store, by its address."""
-    if place.startswith(("http://", "https://")):
-        from threefold.store.recorder.http import HttpTarget  # httpx costs 130 ms: only who speaks HTTP pays
-
-        return HttpTarget(place)
-    url, objects = _elsewhere("CATALOGUE", place), _elsewhere("OBJECTS", place)
-    return StoreTarget(Store.open(Path(place), url=url, objects=objects))
-
-
-def _elsewhere(part: str, place: str) -> str | None:
-    """Where a part of the project's own store lies, if the environment says that it is not in its folder."""
-    mine = Path(place).resolve() == nearest().resolve()
-    return os.environ.get(f"THREEFOLD_{part}") or None if mine else None
-
-
-def spool_root(place: str) -> Path:
-    """Where the spools for a target lie: in the store, or under THREEFOLD_SPOOL or ~/.threefold/spool for a server."""
-    if not place.startswith(("http://", "https://")):
-        return Path(place) / "spool"
-    name = "".join(letter if letter.isalnum() else "-" for letter in place.split("://", 1)[1].rstrip("/"))
-    return Path(os.environ.get("THREEFOLD_SPOOL") or Path.home() / ".threefold" / "spool") / name
-
-
-def nearest() -> Path:
-    """The store of the project in or above this folder; a new one here where there is no project."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "threefold.yaml").is_file():
-            return folder / ".threefold"
-    return here / ".threefold"
-
-
-def _watching(run: Run) -> Any:
-    from threefold.store.recorder.system import Watching  # psutil: only who wants it pays
-
-    def say(values: Mapping[str, float]) -> None:
-        run.metrics(values, step=round(time.monotonic() - run._began))
-
-    return Watching(say, Path.cwd())
 
 
 def _texts(values: Mapping[str, Any], most: int, what: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ except ImportError:  # Windows has no flock: there nobody else may deliver a spo
     fcntl = None  # type: ignore[assignment]  # the name stays, without its functions
 
 LINES = "records.jsonl"
+FOLDER = "spool"  # in the folder of a store: what runs have not brought into it yet, each in a folder of its own
 TOGETHER = 8_000_000  # bytes of records that travel together; one that is larger travels alone
 
 _encode = msgspec.json.Encoder().encode

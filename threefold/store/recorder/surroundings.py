@@ -12,27 +12,34 @@ from pathlib import Path
 from typing import Any
 
 GIT_TIMEOUT_S = 10
+DIFF = "code/uncommitted.diff"  # where the difference lies among the files of a run
 DIFF_BYTES = 4 * 1024 * 1024  # a larger diff is cut: somebody has data under version control
 
 
-def code_state(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """The commit that a folder stands at, and what differs from it.
+def code_state(folder: Path, *, below: bool = False) -> dict[str, Any]:
+    """The commit that a folder stands at, and whether anything differs from it.
 
+    Args:
+        below: only what lies in the folder counts; otherwise all of its repository.
     Returns:
-        `commit`, `branch`, `dirty` and `entry` (the script that runs), None outside a repository; and the uncommitted
-        diff, new files named but not contained.
+        `commit`, `branch`, `dirty`, None outside a repository; and `entry`, the script that runs.
     """
     entry = {"entry": _entry()}
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "branch": None, "dirty": None, **entry}, b""
-    changed = _git(folder, "status", "--porcelain")
-    diff = (_git(folder, "diff", "HEAD", "--no-color") or "").encode()[:DIFF_BYTES]
-    new = [line[3:] for line in (changed or "").splitlines() if line.startswith("??")]
+    commit, _, branch = (_git(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD") or "").partition("\n")
+    if not commit:
+        return {"commit": None, "branch": None, "dirty": None, **entry}
+    changed = _git(folder, "status", "--porcelain", *_where(below))
+    return {"commit": commit, "branch": branch, "dirty": None if changed is None else bool(changed), **entry}
+
+
+def uncommitted(folder: Path, *, below: bool = False) -> bytes:
+    """What differs from the commit, as git writes it; new files are named, but not contained."""
+    diff = (_git(folder, "diff", "HEAD", "--no-color", *_where(below)) or "").encode()[:DIFF_BYTES]
+    changed = _git(folder, "status", "--porcelain", *_where(below)) or ""
+    new = [line[3:] for line in changed.splitlines() if line.startswith("??")]
     if new:
         diff += "".join(f"\n# new file: {name}" for name in new).encode() + b"\n"
-    branch = _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
-    return {"commit": commit, "branch": branch, "dirty": bool(changed), **entry}, diff
+    return diff
 
 
 def packages() -> str:
@@ -49,6 +56,11 @@ def machine() -> dict[str, str]:
     }  # fmt: skip
 
 
+def machine_tags() -> dict[str, str]:
+    """The same as tags of a run."""
+    return {f"machine.{name}": value for name, value in machine().items()}
+
+
 def seed_all(seed: int) -> None:
     """Set the seeds of Python, and of NumPy and PyTorch where the script has loaded them."""
     random.seed(seed)
@@ -56,6 +68,10 @@ def seed_all(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed % 2**32)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(seed)
+
+
+def _where(below: bool) -> tuple[str, ...]:
+    return ("--", ".") if below else ()
 
 
 def _entry() -> str:

@@ -105,6 +105,13 @@ def listed(connection: Connection, folder: str) -> list[File]:
         cursor, inclusive = (rows[-1].path, False) if last.size_bytes is not None else (_end(f"{last.path}/"), True)
 
 
+def below(connection: Connection, folder: str) -> dict[str, tuple[str, int]]:
+    """Every file in a folder and its folders: path below it -> digest and size; sorted by path."""
+    inside = (files.c.path >= f"{folder}/") & (files.c.path < _end(f"{folder}/"))
+    rows = connection.execute(select(files).where(inside).order_by(files.c.path))
+    return {row.path[len(folder) + 1 :]: (row.digest, row.size_bytes) for row in rows}
+
+
 def remove(connection: Connection, path: str) -> int:
     """Take a file, or a folder with all in it, away; returns how many files. Their objects are collected later."""
     inside = (files.c.path >= f"{path}/") & (files.c.path < _end(f"{path}/"))

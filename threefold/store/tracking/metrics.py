@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select
@@ -69,12 +69,21 @@ def add(connection: Connection, run: int, values: Iterable[Point]) -> None:
         _add_points(connection, fresh)
 
 
-def last(connection: Connection, run: int) -> dict[str, Point]:
-    """The last value of each metric of a run: that of the largest step, and there of the latest moment."""
+def last(connection: Connection, run: int, names: Collection[str] | None = None) -> dict[str, Point]:
+    """The last value of each metric of a run: that of the largest step, and there of the latest moment.
+
+    Args:
+        names: of which metrics; None is all. One that the run does not have is left out.
+    """
     query = select(series).where(series.c.run == run).order_by(series.c.name)
+    if names is not None and len(names) <= MANY:
+        query = query.where(series.c.name.in_(names))
+    elif names is not None:
+        query = query.where(series.c.name.between(min(names), max(names)))
     return {
         row.name: Point(row.name, _value(row.last_value), row.last_step, row.last_at_ms)
         for row in connection.execute(query)
+        if names is None or row.name in names
     }
 
 
