@@ -34,9 +34,13 @@ browser:
 	fi; \
 	echo "There is no Chromium: the tests of the pages in a browser will be skipped (apt-get install chromium)"
 
+# PyTorch comes first and without the lock: which build of it fits a machine is pip's matter there.
+TORCH := torch==2.13.0
+
 .venv-mlflow/.ready: requirements/mlflow.lock
 	@echo "Installing the MLflow client that requirements/mlflow.lock names; this happens once"
 	@$(PYTHON) -m venv .venv-mlflow
+	@.venv-mlflow/bin/python -m pip --disable-pip-version-check --quiet install --no-input $(TORCH)
 	@.venv-mlflow/bin/python -m pip --disable-pip-version-check --quiet install --no-input --require-hashes --no-deps \
 		-r requirements/mlflow.lock
 	@touch $@
@@ -77,7 +81,8 @@ lock: .venv/.made
 		--custom-compile-command "make lock" --constraints requirements/dev.lock $(UPGRADE) \
 		--group build --output-file requirements/build.lock
 	@$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-		--custom-compile-command "make lock" $(UPGRADE) requirements/mlflow.in --output-file requirements/mlflow.lock
+		--custom-compile-command "make lock" $(UPGRADE) --overrides requirements/mlflow-overrides.txt \
+		requirements/mlflow.in --output-file requirements/mlflow.lock
 	@touch .venv/.ready-* 2>/dev/null || true
 
 clean:

@@ -129,6 +129,44 @@ def autolog_xgboost(client):
     assert len(client.get_metric_history(run.info.run_id, "train-logloss")) >= 5
 
 
+def autolog_pytorch(client):
+    import lightning
+    import torch
+
+    class Linear(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(5, 1)
+
+        def forward(self, rows):
+            return self.layer(rows)
+
+        def training_step(self, batch, _number):
+            loss = torch.nn.functional.mse_loss(self(batch[0]), batch[1])
+            self.log("loss", loss, on_epoch=True)
+            return loss
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    rows, wanted = torch.tensor(X, dtype=torch.float32), torch.tensor(Y, dtype=torch.float32).reshape(-1, 1)
+    batches = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(rows, wanted), batch_size=50)
+    mlflow.pytorch.autolog(registered_model_name="net")
+    model = Linear()
+    with mlflow.start_run() as run, tempfile.TemporaryDirectory() as folder:
+        trainer = lightning.Trainer(
+            max_epochs=2, accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=folder
+        )
+        trainer.fit(model, batches)
+    mlflow.pytorch.autolog(disable=True)
+    found = client.get_run(run.info.run_id)
+    assert found.data.params["epochs"] == "2" and found.data.params["optimizer_name"] == "SGD"
+    assert len(client.get_metric_history(run.info.run_id, "loss_epoch")) == 2
+    client.set_registered_model_alias("net", "champion", "1")
+    loaded = mlflow.pytorch.load_model("models:/net@champion")
+    assert torch.equal(loaded(rows), model(rows))
+
+
 def register_a_model_and_load_it_by_its_alias(client):
     model = LogisticRegression().fit(FRAME, Y)
     with mlflow.start_run():
@@ -178,7 +216,7 @@ def evaluate(client):
 
 FLOWS = [
     set_an_experiment_and_log_a_run, log_files_and_read_them_back, nest_resume_delete_and_restore, log_a_dataset,
-    autolog_scikit_learn, autolog_lightgbm, autolog_xgboost, register_a_model_and_load_it_by_its_alias,
+    autolog_scikit_learn, autolog_lightgbm, autolog_xgboost, autolog_pytorch, register_a_model_and_load_it_by_its_alias,
     search_logged_models, evaluate,
 ]  # fmt: skip
 
