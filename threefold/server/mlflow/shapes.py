@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from threefold.server.call import sent
+from threefold.store.tracking.conditions import STATUSES
 from threefold.store.tracking.experiments import Experiment
-from threefold.store.tracking.finding import STATUSES
 from threefold.store.tracking.lifecycle import milliseconds
 from threefold.store.tracking.reading import DatasetUse, RunDocument
 

@@ -17,7 +17,8 @@ from threefold.server.pages.reading.alive import settled
 from threefold.server.pages.words import seconds_between
 from threefold.store import Store, Writer
 from threefold.store.schema import experiments, runs, views
-from threefold.store.tracking.finding import condition_of
+from threefold.store.tracking.conditions import condition_of
+from threefold.store.tracking.filters import parse
 
 STATES = ("running", "done", "failed", "refused", "interrupted", "scheduled")
 PLAIN = ("experiment", "kind", "started", "took", "user")  # columns beside the name and the state
@@ -119,7 +120,7 @@ def _conditions(asked: Any, connection: Connection, where: str | None) -> tuple[
     for key in ("status", "kind"):
         if asked.get(key):
             found.append(runs.c[key] == asked[key])
-    condition = condition_of(where, connection.dialect)
+    condition = condition_of(parse(where), connection.dialect)
     return tuple(found) if condition is None else (*found, condition)
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Select, and_, case, f
 from threefold.errors import DataError
 from threefold.store.schema import logged_model_metrics, logged_model_params, logged_model_tags, logged_models
 from threefold.store.tracking import filters
+from threefold.store.tracking.conditions import among, fits
 from threefold.store.tracking.filters import Compare, compared, number_in, text_in, unquoted
-from threefold.store.tracking.finding import among, fits
 from threefold.store.tracking.logged_models import STATUSES
 
 _TIMES = {
