@@ -11,7 +11,7 @@ from time import monotonic
 import pytest
 from sqlalchemy import insert, select
 
-from threefold.errors import StoreError
+from threefold.errors import StoreError, Unavailable
 from threefold.store import Store, events, schema
 from threefold.store.queue import WriteQueue
 
@@ -108,5 +108,5 @@ def test_what_was_acknowledged_is_there_after_a_restart(server, tmp_path: Path, 
     store.close()
     assert set(load.acknowledged) <= set(noted)
     assert (len(noted), set(noted)) == (len(rows), rows)
-    assert {type(error) for error in load.refused} <= {StoreError}
+    assert {type(error) for error in load.refused} <= {StoreError, Unavailable}
     assert all("lost" in str(error) or "cannot" in str(error) for error in load.refused), load.refused

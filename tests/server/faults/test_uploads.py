@@ -62,9 +62,10 @@ def test_what_an_upload_left_behind_when_the_server_was_killed_goes_at_the_next_
         line.sendall(bytes(3 * MB))
         wait_until(lambda: sum(half.stat().st_size for half in first.halves()) > 0)
         first.kill()
-    assert first.halves()
+    left = first.halves()
+    assert left
     second = start()
-    assert second.halves() == []
+    assert [half for half in second.halves() if half in left] == []
     assert second.ask("GET", f"{FILES}a/file").status_code == 404
 
 
