@@ -91,6 +91,7 @@ def test_clients_are_told_to_try_again_and_lose_nothing(postgres_alone, tmp_path
         clients.wait_for(40)
     finally:
         clients.end()
+    assert any(line.strip().startswith("rows    postgresql") for line in up.printed)  # it says where they really go
     assert clients.wrong == []
     assert set(clients.refused) <= {"503 TEMPORARILY_UNAVAILABLE"}
     for name in "abcd":

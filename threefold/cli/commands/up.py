@@ -10,6 +10,7 @@ from threefold.cli.printing import console
 from threefold.errors import CanvasError
 from threefold.loop.operating import around
 from threefold.server.process import bind, serve
+from threefold.store.database import without_secrets
 
 
 @click.command()
@@ -19,7 +20,7 @@ from threefold.server.process import bind, serve
     "--store",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The store to open; default: the project's.",
+    help="A folder with the whole store in it, whatever the settings say; default: the project's store.",
 )
 @click.option("--allow-reset", is_flag=True, help="Let clients put the store back to empty; for tests only.")
 @click.pass_obj
@@ -36,7 +37,7 @@ def command(start: Path, host: str | None, port: int | None, folder: Path | None
     serve(
         place, listener, **here.parts(folder), actor=here.value("actor"), hosts=here.value("up_hosts").split(),
         project=None if folder else here.root, allow_reset=allow_reset,
-        ready=lambda address: _say(address, place),
+        ready=lambda address: _say(address, place, here.parts(folder)["url"]),
     )  # fmt: skip
 
 
@@ -46,7 +47,9 @@ def _warn(unread: CanvasError) -> None:
         click.echo(f"  {one.where}: {one.what}; {one.do}", err=True)
 
 
-def _say(address: str, store: Path) -> None:
+def _say(address: str, store: Path, catalogue: str | None) -> None:
     console.print(f"listening on [bold]{address}[/]  (stop with Ctrl-C)")
     console.print(f"  store   {store}", soft_wrap=True)
+    if catalogue is not None:
+        console.print(f"  rows    {without_secrets(catalogue)}", soft_wrap=True)
     console.print(f'  client  mlflow.set_tracking_uri("{address}")')
