@@ -340,6 +340,7 @@ def measure_crowd(server: Server, found: dict[str, Cost | float], experiment: st
     for thread in threads:
         thread.join()
     took = time.perf_counter() - began
+    server.connection.close()  # it was silent for longer than servers keep a line open; the next request opens another
     used = cpu_s(server.process.pid) - before
     kept = 0
     for run in runs:
@@ -380,6 +381,7 @@ def one_round(name: str, command: list[str], port: int, fill: Callable[[int, str
         many = str(server.ask("POST", f"{API}/experiments/create", {"name": "many"})["experiment_id"])
         measure_logging(server, found, small)
         fill(RUNS, many)
+        server.connection.close()
         measure_search(server, found, many, f"{RUNS:,} runs")
         measure_history(server, found, small)
         measure_crowd(server, found, small)
