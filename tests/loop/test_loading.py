@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import threefold
-from threefold.errors import NotFound, Refused
+from threefold.errors import DataError, NotFound, Refused
 from threefold.loop import lifecycle, logged
 from threefold.loop.project import Project
 
@@ -28,7 +29,7 @@ def test_the_champion_answers_inside_an_application(make_project: Make) -> None:
 def test_a_tested_version_of_a_client_answers_as_its_graph_does(make_project: Make) -> None:
     project = make_project()
     version = log_version(project.store, "parcels", GOOD, COLUMNS)
-    with pytest.raises(Refused, match="was not tested"):
+    with pytest.raises(Refused, match=r"was not tested.*models test 1 --model parcels"):
         threefold.load("parcels/1", project.root)
     logged.examine(project, version)
     (answer,) = threefold.load("parcels/1", project.root).predict([{"weight": 4.0, "depot": "north"}])
@@ -40,3 +41,18 @@ def test_what_is_not_there_is_named(make_project: Make) -> None:
     for reference in ("parcels@nobody", "parcels/9", "@champion"):
         with pytest.raises(NotFound):
             threefold.load(reference, project.root)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"weight": 4.0}, "no list of mappings"),
+        ([4.0], "no list of mappings"),
+        ([{"weight": "x"}], "'weight' is not a number"),
+    ],
+)
+def test_rows_that_mean_nothing_are_refused_with_a_sentence(make_project: Make, rows: Any, said: str) -> None:
+    project = make_project()
+    lifecycle.turn(project)
+    with pytest.raises(DataError, match=said):
+        threefold.load("parcels", project.root).predict(rows)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from threefold.design.settings import hand_down
-from threefold.errors import CanvasError, NotFound, Refused
+from threefold.errors import CanvasError, DataError, NotFound, Refused
 from threefold.loop.operating import open_memory
 from threefold.loop.project import surroundings
 from threefold.packaging.bundles import load_bundle
@@ -37,8 +37,12 @@ class Model:
 
         Args:
             rows: feature -> value; None, or a feature that is left out, is a missing value.
+        Raises:
+            DataError: what was given is no list of rows, or a text stands where a number belongs.
         """
         given = list(rows)
+        if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in given):
+            raise DataError("the rows are no list of mappings", "predict", 'write one row as in [{"months": 3}]')
         if not given:
             return []
         answers = self._scorer.run({one.name: _column(given, one.name, one.kind) for one in self.task.features})
@@ -68,7 +72,7 @@ def load(reference: str, start: str | Path = ".") -> Model:
         if not version.bundle:
             raise Refused(
                 "a client logged the version, and it was not tested", versions.subject(version.name, version.number),
-                f"pack and judge it: threefold models test {version.number}",
+                f"pack and judge it: threefold models test {version.number} --model {version.name}",
             )  # fmt: skip
         bundle = load_bundle(store, version.bundle)
         key = None if bundle.format == "onnx" else store.key()
@@ -100,5 +104,10 @@ def _hand_down(folder: Path) -> None:
 def _column(rows: list[Mapping[str, Any]], name: str, kind: str) -> np.ndarray:
     values = [row.get(name) for row in rows]
     if kind == "number":
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        try:
+            return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the feature {name!r} is not a number: {error}", "predict", "give numbers, or None"
+            ) from error
     return np.array(values, dtype=object)

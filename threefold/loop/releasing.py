@@ -21,7 +21,7 @@ def release_version(project: Project, version: ModelVersion, reason: str) -> Rel
     if not version.bundle:
         raise Refused(
             "a client logged the version, and it was not tested", versions.subject(version.name, version.number),
-            f"pack and judge it: threefold models test {version.number}",
+            f"pack and judge it: threefold models test {version.number} --model {version.name}",
         )  # fmt: skip
     ids = [one.id for one in evidence.newest(store, versions.subject(version.name, version.number))]
     given = approvals.of(store, version.name, version.number)

@@ -271,7 +271,7 @@ def get(store: Store, run_id: str) -> Run:
     found = _without_dead(store, _RUNS.where(schema.runs.c.id.startswith(run_id, autoescape=True)).limit(2))
     if len(found) != 1:
         said = "several runs begin with" if found else "there is no run"
-        raise NotFound(f"{said} {run_id!r}", store.url, "see: threefold runs")
+        raise NotFound(f"{said} {run_id!r}", store.url, "see: threefold runs list")
     return found[0]
 
 

@@ -120,7 +120,7 @@ def find_in(connection: Connection, name: str, number: int, where: str) -> Model
         numbers = connection.scalars(select(model_versions.c.number).where(*there)).all()
         has = f"it has {', '.join(map(str, sorted(numbers)))}" if numbers else "no version of that name is registered"
         raise NotFound(
-            f"model {name!r} has no version {number}", f"registry in {where}", f"{has}; see: threefold models"
+            f"model {name!r} has no version {number}", f"registry in {where}", f"{has}; see: threefold models search"
         )
     return version_of(row)
 

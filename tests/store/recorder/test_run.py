@@ -146,7 +146,7 @@ def test_without_a_server_nothing_waits_and_nothing_is_lost(
         for step in range(50):
             run.metrics({"loss": float(step)}, step=step)
     assert not run.delivered
-    assert "threefold sync" in capsys.readouterr().err
+    assert f"threefold sync --to http://127.0.0.1:{port}\n" in capsys.readouterr().err
     with server(place, port) as (_, address):
         command = [sys.executable, "-m", "threefold", "sync", "--to", address]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0

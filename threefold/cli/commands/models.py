@@ -56,7 +56,7 @@ def list_(
     marks = _marks(project.store, {one.name for one in found})
     rows = [
         (*((one.name,) if every else ()), one.number, one.semantic or "", one.status,
-         marks.get((one.name, one.number), ""), one.lineage.candidate, one.lineage.as_of or "all data", one.created_at,
+         marks.get((one.name, one.number), ""), one.lineage.candidate, _data_time(one), one.created_at,
          one.bundle[:12])
         for one in found
     ]  # fmt: skip
@@ -305,6 +305,11 @@ def _marks(store: Any, models: set[str]) -> dict[tuple[str, int], str]:
         for mark, number in versions.aliases(store, model).items():
             marks[model, number] = ", ".join(filter(None, (marks.get((model, number)), mark)))
     return marks
+
+
+def _data_time(version: ModelVersion) -> str:
+    """The moment the data were seen as of; empty for a version of a client, whose training data nobody here knows."""
+    return version.lineage.as_of or ("all data" if version.lineage.training_set else "")
 
 
 def _print_code(version: ModelVersion) -> None:

@@ -162,9 +162,10 @@ class Run:
         if whole:
             spool.remove(self._spool.folder)
             return
+        to = f" --to {self.target}" if self.target.startswith("http") else ""  # a folder: the project knows its parts
         sys.stderr.write(
             f"run {self.id[:8]}: {self.target} could not be reached; what was logged waits in {self._spool.folder}\n"
-            "  deliver it with: threefold sync\n"
+            f"  deliver it with: threefold sync{to}\n"
         )
 
 

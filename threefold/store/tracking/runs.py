@@ -23,7 +23,7 @@ def number_of(connection: Connection, run_id: str) -> int:
     """The number of a run. Raises NotFound."""
     found = connection.scalar(select(runs.c.number).where(runs.c.id == run_id))
     if found is None:
-        raise NotFound(f"there is no run {run_id!r}", "the store", "see: threefold runs")
+        raise NotFound(f"there is no run {run_id!r}", "the store", "see: threefold runs list")
     return int(found)
 
 
