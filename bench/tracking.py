@@ -38,6 +38,7 @@ MLFLOW = "mlflow==3.17.2"
 TICKS = os.sysconf("SC_CLK_TCK")
 RUNS, POINTS, CLIENTS = 10_000, 100_000, 20
 API = "/api/2.0/mlflow"
+SILENT_S = 2.0  # servers give up a line that is silent for some seconds
 
 
 # --------------------------------------------------------------------------------------------------- processes
@@ -98,15 +99,19 @@ class Server:
     port: int
     healthy_s: float
     connection: http.client.HTTPConnection = field(init=False)
+    asked_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body)
+        if time.perf_counter() - self.asked_at > SILENT_S:
+            self.connection.close()  # the next request opens another
         self.connection.request(method, path, data, {"Content-Type": "application/json"})
         answer = self.connection.getresponse()
         payload = answer.read()
+        self.asked_at = time.perf_counter()
         if answer.status != 200:
             raise SystemExit(f"{self.name}: {method} {path} answered {answer.status}: {payload[:300]!r}")
         return json.loads(payload) if payload[:1] in b"{[" else payload
@@ -340,7 +345,6 @@ def measure_crowd(server: Server, found: dict[str, Cost | float], experiment: st
     for thread in threads:
         thread.join()
     took = time.perf_counter() - began
-    server.connection.close()  # it was silent for longer than servers keep a line open; the next request opens another
     used = cpu_s(server.process.pid) - before
     kept = 0
     for run in runs:
@@ -381,7 +385,6 @@ def one_round(name: str, command: list[str], port: int, fill: Callable[[int, str
         many = str(server.ask("POST", f"{API}/experiments/create", {"name": "many"})["experiment_id"])
         measure_logging(server, found, small)
         fill(RUNS, many)
-        server.connection.close()
         measure_search(server, found, many, f"{RUNS:,} runs")
         measure_history(server, found, small)
         measure_crowd(server, found, small)
@@ -453,6 +456,7 @@ def main() -> None:
                 rounds.setdefault(MLFLOW, []).append(one_round(MLFLOW, command, port, fill, "/"))
         columns = {name: {key: middle([one[key] for one in many]) for key in many[0]} for name, many in rounds.items()}
         if options.million:
+            show(columns)
             columns["threefold, a million runs"] = million(Path(scratch) / "million")
     show(columns)
     if options.json:
