@@ -91,7 +91,11 @@ def verify(store: Store, version: ModelVersion) -> tuple[Checked, ...]:
     label = versions.subject(version.name, version.number)
     found = of(store, version.name, version.number)
     if not found:
-        raise NotFound("nobody signed this version", label, f"sign it: threefold models sign {version.number}")
+        raise NotFound(
+            "nobody signed this version",
+            label,
+            f"sign it: threefold models sign {version.number} --model {version.name}",
+        )
     now = files_of(store, version)
     damaged = {name: wrong for name, digest in now.items() if (wrong := _damage(store, digest))}
     keys = trusted(store)

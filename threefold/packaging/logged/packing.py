@@ -54,9 +54,10 @@ def open_logged(store: Store, logged: Logged, task: TaskSpec, trusted: bool) -> 
     if trees is not None:
         return trees
     if not trusted:
+        name, _, number = logged.label.removeprefix("model ").rpartition("/")
         raise Refused(
             "the model is a pickle, opening one can run any code, and no trusted key vouches for it", logged.label,
-            f"if you know who made it, sign it: threefold models sign {logged.label.rpartition('/')[2]}; or log it as ONNX",
+            f"if you know who made it, sign it: threefold models sign {number} --model {name}; or log it as ONNX",
         )  # fmt: skip
     return LoggedPython(LoggedProcess(logged, store.objects.get, task), logged, task)
 
