@@ -17,6 +17,7 @@ from threefold.records import ModelVersion, plain, utc_now
 from threefold.registry import aliases, approvals, deletion, evidence, finding, names, notes, signatures, versions
 
 MODEL = click.option("--model", help="Of this model; default: the project's.")
+UNSEEN = "nobody here knows which rows it was trained on: if it has seen the sealed ones, these figures flatter it"
 REASON = click.option("--reason", required=True, help="Why; kept in the event log.")
 TAGS = click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only with this tag; repeatable.")
 
@@ -138,6 +139,7 @@ def test(number: str, model: str | None, as_json: bool) -> None:
         print_gates(error.results)
         raise
     print_turn(project, turn)
+    console.print(UNSEEN, soft_wrap=True)
     if turn.version is not None and turn.version.status == "approved":
         named = f" --model {version.name}" if version.name != project.canvas.project else ""
         console.print(f"next: threefold release deploy {version.number}{named}")
