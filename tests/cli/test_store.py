@@ -69,6 +69,7 @@ def test_a_move_says_which_setting_to_write_and_the_old_address_where_it_went(us
     assert called.code == 0, called.err
     assert f"THREEFOLD_CATALOGUE=sqlite:///{used.root / 'new.db'}" in called.out
     assert "THREEFOLD_OBJECTS=bytes" in called.out
+    assert f"are in {used.root / '.threefold' / 'bytes'}" in called.out
     old = used.call("store", "info")
     assert old.code == 2 and "was moved" in old.err
     new = used.call("store", "info", "--json", THREEFOLD_CATALOGUE=f"sqlite:///{used.root / 'new.db'}").json

@@ -32,7 +32,14 @@ def test_a_sound_store_has_no_findings(filled) -> None:
     said = check(filled.store, deep=True)
     assert said.findings == ()
     assert (said.unused, said.events) == (1, said.events)
-    assert said.objects >= 6
+    assert said.sound == said.objects >= 6
+
+
+def test_only_objects_that_are_there_are_counted_as_sound(filled) -> None:
+    before = check(filled.store)
+    missing(filled, "table")
+    after = check(filled.store)
+    assert after.sound == before.sound - 1
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ class Checked:
     deep: bool
     events: int  # sound ones from the start
     objects: int  # that something refers to
+    sound: int  # of those
     size_bytes: int
     unused: int  # objects that nothing refers to; `gc` removes them
     findings: tuple[Finding, ...]
@@ -40,7 +41,7 @@ def check(store: Store, *, deep: bool = False, progress: Progress = lambda what,
     findings: list[Finding] = []
     with store.read() as connection:
         findings += _database(connection, store.url)
-        sound, broken = events.verify(connection)
+        chained, broken = events.verify(connection)
         if broken:
             findings.append(Finding(f"the event log does not hold: {broken}", store.url, MEND_ROWS))
         for sentence in cross_check.missing(connection):
@@ -53,14 +54,15 @@ def check(store: Store, *, deep: bool = False, progress: Progress = lambda what,
         findings.append(Finding(f"{error.what}; needed by {root.reason}", error.where, MEND_OBJECT))
 
     needed = roots.whole(store.objects, direct, present.__contains__, unreadable)
-    size = 0
+    size = sound = 0
     for number, root in enumerate(needed.values(), 1):
         progress("checking objects", number, len(needed))
         finding, bytes_ = _object(store.objects, root, deep=deep)
         size += bytes_
+        sound += finding is None
         if finding is not None and not any(one.where == finding.where for one in findings):
             findings.append(finding)
-    return Checked(deep, sound, len(needed), size, len(present - needed.keys()), tuple(findings))
+    return Checked(deep, chained, len(needed), sound, size, len(present - needed.keys()), tuple(findings))
 
 
 def _object(objects: Objects, root: roots.Root, *, deep: bool) -> tuple[Finding | None, int]:

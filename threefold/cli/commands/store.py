@@ -96,7 +96,8 @@ def check(place: Place, deep: bool, as_json: bool) -> None:
         unused = f", {said.unused} that nothing needs (see: threefold store gc)" if said.unused else ""
         how = "read and compared" if deep else "there and of their size"
         table("", ("finding", "where", "do"), rows, empty="[green]✓[/] the store is whole")
-        console.print(f"{said.events} events, {said.objects} objects {how}, {size(said.size_bytes)}{unused}")
+        count = f"{said.objects}" if said.sound == said.objects else f"{said.sound} of {said.objects}"
+        console.print(f"{said.events} events, {count} objects {how}, {size(said.size_bytes)}{unused}")
     if said.findings:
         raise click.exceptions.Exit(1)
 
@@ -170,7 +171,11 @@ def restore(place: Place, file: Path, replace: bool, as_json: bool) -> None:
 
 @command.command()
 @click.option("--catalogue", metavar="URL", help="An empty database for the catalogue; 'sqlite': the store's folder.")
-@click.option("--objects", metavar="URL", help="Where the objects go: a folder, or s3://, gs://, az://.")
+@click.option(
+    "--objects",
+    metavar="URL",
+    help="Where the objects go: a folder, seen from that of the store, or s3://, gs://, az://.",
+)
 @json_option
 @click.pass_obj
 def move(place: Place, catalogue: str | None, objects: str | None, as_json: bool) -> None:
@@ -194,7 +199,10 @@ def move(place: Place, catalogue: str | None, objects: str | None, as_json: bool
     if catalogue:
         console.print(f"{sum(said.rows.values())} rows moved and compared one by one")
     if objects:
-        console.print(f"{said.object_count} objects, {size(said.object_bytes)}, are there")
+        console.print(
+            f"{said.object_count} objects, {size(said.object_bytes)}, are in {home.address if home else ''}",
+            soft_wrap=True,
+        )
     inside = ", ".join(f"{name}: {value or repr('')}" for name, value in settings.items())
     console.print("write this into threefold.yaml, or set it in the environment; then start everything again:")
     console.print(f"  settings: {{{inside}}}", soft_wrap=True)
