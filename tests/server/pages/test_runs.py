@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from threefold.store.tracking import narrowing
+
 pytestmark = pytest.mark.engines  # on SQLite and on Postgres
 
 
@@ -121,6 +123,17 @@ def test_runs_are_found_by_a_filter_in_the_words_of_the_protocol_and_beyond(page
     said = "metrics.loss < 0.5 OR params.model = 'tree'"
     shown = pages.json(f"/runs?filter={said}&sort=name")
     assert [run["name"] for run in shown["runs"]] == ["good", "tree"] and shown["count"] == 2
+
+
+@pytest.mark.parametrize("few", [0, 2_000], ids=["along the table", "from what fits"])
+def test_a_filtered_table_is_the_same_and_counts_the_same_whichever_way_leads_to_it(pages, log, monkeypatch, few):
+    monkeypatch.setattr(narrowing, "FEW", few)
+    for number in range(12):
+        log(f"run {number}", {"loss": number / 10}, {"depth": str(number % 3)})
+    filtered = "filter=metrics.loss > 0.25 and params.depth = '1'&limit=2"
+    assert walked(pages, filtered) == [["run 10", "run 7"], ["run 4"]]
+    assert walked(pages, f"sort=metrics.loss&{filtered}") == [["run 4", "run 7"], ["run 10"]]
+    assert pages.json(f"/runs?{filtered}")["count"] == 3
 
 
 def test_a_filter_that_is_wrong_is_answered_where_it_stands(pages, log):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, insert, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -17,6 +17,7 @@ from threefold.server.pages.reading.alive import settled
 from threefold.server.pages.words import seconds_between
 from threefold.store import Store, Writer
 from threefold.store.schema import experiments, runs, views
+from threefold.store.tracking import narrowing
 from threefold.store.tracking.conditions import condition_of
 from threefold.store.tracking.filters import parse
 
@@ -47,7 +48,7 @@ def _table(store: Store, request: Request, *, filtered: bool = True) -> dict[str
     asked = request.query_params
     sort = asked.get("sort", "-started")
     with store.read() as connection:
-        conditions = _conditions(asked, connection, asked.get("filter") if filtered else None)
+        conditions, fitting = _narrowed(connection, _scope(asked), asked.get("filter") if filtered else None)
         wanted = table.Wanted(conditions, sort.lstrip("-"), sort.startswith("-"), asked.get("after", ""), _limit(asked))
         found = table.page_of(connection, wanted)
     if settled(store, found.rows):
@@ -56,7 +57,7 @@ def _table(store: Store, request: Request, *, filtered: bool = True) -> dict[str
         numbers = [row.number for row in found.rows]
         columns = asked.getlist("col") or [*USUAL, *_guess(connection, numbers)]
         values = table.values_of(connection, numbers, columns)
-        count, exact = table.total(connection, conditions)
+        count, exact = table.total(connection, fitting)
         return {
             "title": "Runs",
             "runs": [_line(row, values[row.number], columns) for row in found.rows],
@@ -76,7 +77,7 @@ def _controls(connection: Connection, request: Request, columns: list[str], sort
     """What the form above the table offers, and what was chosen in it."""
     asked = request.query_params
     return {
-        "_kinds": _distinct(connection, runs.c.kind),
+        "_kinds": table.kinds_in(connection),
         "_experiments": _experiments(connection),
         "_metrics": table.names_in(connection, "metrics"),
         "_params": table.names_in(connection, "params"),
@@ -109,7 +110,8 @@ def _keep_view(tx: Writer, name: str, query: str | None) -> None:
     tx.event("view.saved" if query is not None else "view.removed", f"view runs/{name}", {"query": query})
 
 
-def _conditions(asked: Any, connection: Connection, where: str | None) -> tuple[ColumnElement[bool], ...]:
+def _scope(asked: Any) -> list[ColumnElement[bool]]:
+    """Which runs are looked at, the filter aside."""
     found: list[ColumnElement[bool]] = [
         runs.c.deleted_at.is_not(None) if asked.get("deleted") else runs.c.deleted_at.is_(None)
     ]
@@ -120,8 +122,26 @@ def _conditions(asked: Any, connection: Connection, where: str | None) -> tuple[
     for key in ("status", "kind"):
         if asked.get(key):
             found.append(runs.c[key] == asked[key])
-    condition = condition_of(parse(where), connection.dialect)
-    return tuple(found) if condition is None else (*found, condition)
+    return found
+
+
+def _narrowed(
+    connection: Connection, scope: list[ColumnElement[bool]], where: str | None
+) -> tuple[tuple[ColumnElement[bool], ...], Select[Any]]:
+    """The conditions for one page of runs, and the query that counts them.
+
+    Where few runs fit the filter, they are found first and the page is made of them: along the table, most of it might be
+    walked for the one in a million. All are counted from the rows that fit one comparison, where there is such a one.
+    """
+    tree, dialect = parse(where), connection.dialect
+    begin = narrowing.driver(connection, tree)
+    condition = condition_of(tree, dialect)
+    conditions = (*scope,) if condition is None else (*scope, condition)
+    if begin is None:
+        return conditions, select(runs.c.number).where(*conditions)
+    fitting = narrowing.fitting(begin, tree, scope, dialect)
+    some = narrowing.few(connection, fitting)
+    return conditions if some is None else (runs.c.number.in_(some),), fitting
 
 
 def _limit(asked: Any) -> int:
@@ -161,10 +181,6 @@ def _sorting(request: Request, column: str, sort: str) -> dict[str, Any] | None:
     first_down = column == "started" or column.startswith("metrics.")
     target = column if now == "descending" or (now == "none" and not first_down) else f"-{column}"
     return {"now": now, "href": _with(request, sort=target, after=None)}
-
-
-def _distinct(connection: Connection, column: Any) -> list[str]:
-    return sorted(connection.scalars(select(column).distinct().limit(20)))
 
 
 def _experiments(connection: Connection) -> list[dict[str, Any]]:

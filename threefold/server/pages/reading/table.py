@@ -32,6 +32,7 @@ from threefold.store.tracking.runs import params_of, tags_of
 
 PAGE = 50
 COUNTED = 100_000  # beyond that many, nobody reads the exact number
+LATELY = 10_000  # runs whose kinds are offered
 A_NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 REST = "rest"  # the place after the last run that has a number
 ATTRIBUTES = {
@@ -78,11 +79,16 @@ def page_of(connection: Connection, wanted: Wanted) -> Found:
     return Found(found, f"{REST}~{_place(rest[room - 1])}" if room else f"{REST}~")
 
 
-def total(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> tuple[int, bool]:
-    """How many runs there are, and whether that is all of them: counting ends at COUNTED."""
-    some = select(runs.c.number).select_from(runs.join(experiments)).where(*conditions).limit(COUNTED + 1)
-    count = connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+def total(connection: Connection, query: Select[Any]) -> tuple[int, bool]:
+    """How many runs a query finds, and whether that is all of them: counting ends at COUNTED."""
+    count = connection.scalar(select(func.count()).select_from(query.limit(COUNTED + 1).subquery())) or 0
     return min(count, COUNTED), count <= COUNTED
+
+
+def kinds_in(connection: Connection) -> list[str]:
+    """The kinds of the newest runs, for a choice among them."""
+    newest = select(runs.c.kind).order_by(runs.c.started_at.desc()).limit(LATELY).subquery()
+    return sorted(connection.scalars(select(newest.c.kind).distinct()))
 
 
 def values_of(connection: Connection, numbers: Sequence[int], columns: Sequence[str]) -> dict[int, dict[str, Any]]:
@@ -90,7 +96,8 @@ def values_of(connection: Connection, numbers: Sequence[int], columns: Sequence[
     found: dict[int, dict[str, Any]] = {number: {} for number in numbers}
     names = [column.partition(".")[2] for column in columns if column.startswith("metrics.")]
     if names:
-        query = select(series.c.run, series.c.name, series.c.last_value)
+        # The step is asked for so that SQLite begins at these runs: the index by name holds all else, of every run there is.
+        query = select(series.c.run, series.c.name, series.c.last_value, series.c.last_step)
         query = query.where(series.c.run.in_(list(numbers)), series.c.name.in_(names))
         for row in connection.execute(query):
             found[row.run][f"metrics.{row.name}"] = math.nan if row.last_value is None else row.last_value
