@@ -5,9 +5,9 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -204,14 +204,8 @@ def test_a_disk_that_takes_no_more_is_answered_and_leaves_the_store_sound(tmp_pa
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path) -> Any:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
-    if made.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+def tiny_disk(small_disk: Callable[[str], Path]) -> Path:
+    return small_disk("2m")
 
 
 def test_a_full_disk_is_named_and_nothing_half_written_stays(tiny_disk: Path) -> None:
