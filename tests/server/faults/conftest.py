@@ -120,3 +120,22 @@ def refusal(answer: httpx.Response) -> str:
     assert answer.status_code >= 400, said
     assert said["what"] and said["where"] and said["do"], said
     return f"{answer.status_code} {said['error_code']}"
+
+
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Do something in many threads at once; what one of them raises is raised here."""
+    raised: list[BaseException] = []
+
+    def guarded(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]

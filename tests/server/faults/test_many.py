@@ -16,28 +16,9 @@ from threefold.store.backup import backup
 from threefold.store.check import check
 from threefold.store.restore import restore
 
-from .conftest import API, JSON, Starting, Up
+from .conftest import API, JSON, Starting, Up, in_threads
 
 CLIENTS, EACH = 50, 6
-
-
-def in_threads(count: int, work: Callable[[int], None]) -> None:
-    """Do something in many threads at once; what one of them raises is raised here."""
-    raised: list[BaseException] = []
-
-    def guarded(number: int) -> None:
-        try:
-            work(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
 
 
 def post(client: httpx.Client, path: str, **body: object) -> httpx.Response:

@@ -11,7 +11,7 @@ import pytest
 from threefold.store import Store
 from threefold.store.check import check
 
-from .conftest import FILES, Starting, Up
+from .conftest import FILES, Starting, Up, in_threads
 
 MB = 1_000_000
 
@@ -76,7 +76,7 @@ def test_two_who_put_one_name_at_once_leave_one_whole_file(up: Up) -> None:
         assert up.ask("PUT", f"{FILES}both/file", content).status_code == 200
 
     for _ in range(3):
-        together([lambda content=content: put(content) for content in contents])
+        in_threads(len(contents), lambda number: put(contents[number]))
         assert up.ask("GET", f"{FILES}both/file").content in contents
 
 
@@ -118,25 +118,6 @@ def test_a_clearing_beside_an_upload_takes_nothing_away(up: Up) -> None:
     assert up.ask("GET", f"{FILES}slow/file").content == bytes(6 * MB)
     assert check(store).findings == ()
     store.close()
-
-
-def together(works: list[Callable[[], None]]) -> None:
-    """Do several things at once; what one of them raises is raised here."""
-    raised: list[BaseException] = []
-
-    def guarded(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
 
 
 def wait_until(true: Callable[[], bool], timeout_s: float = 30.0) -> None:
